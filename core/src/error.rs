@@ -1,0 +1,219 @@
+//! Says who is at fault when something goes wrong.
+//!
+//! ```text
+//!   DecodeError    the client's bytes      ordinary traffic: answer with a fresh session
+//!   ConfigError    the caller's settings   found at construction, names the field
+//!   PayloadError   the caller's JSON       found before anything is signed or stored
+//!   StoreError     the system              store, pool, randomness: never "no session"
+//! ```
+//!
+//! No message of any of them holds a key, a cookie value, a session id or session data, so
+//! all are safe to log.
+
+/// A cookie value was refused: **the client's** bytes are at fault.
+///
+/// This is ordinary traffic, not a fault of the server. Answer every variant alike, with a
+/// fresh session; the difference between them is for logs and tests, and must not reach the
+/// client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// No key in the ring made the signature, or it is not spelled as we spell it.
+    ///
+    /// Tampering, or a key that was removed from the ring too early.
+    #[error("signature does not match")]
+    BadSignature,
+
+    /// The signature holds, but `now` is past the expiry that was signed.
+    #[error("cookie expired")]
+    Expired,
+
+    /// The signature holds and the payload is ours, but it carries no expiry.
+    ///
+    /// Only with [`LegacyCookies::Reject`](crate::LegacyCookies::Reject).
+    #[error("cookie carries no expiry")]
+    Legacy,
+
+    /// The signature holds, but what was signed is neither a session payload nor an id.
+    ///
+    /// Seen in practice when two programs share a key, or when an application changed its
+    /// driver: what one driver signs means nothing to the other.
+    #[error("signed value is not a session")]
+    Malformed,
+
+    /// There is no `.` to divide the value from its signature.
+    #[error("cookie value is not signed")]
+    Unsigned,
+}
+
+/// A setting was refused: **the caller's** configuration is at fault.
+///
+/// Found when a key ring, a store or a cookie is constructed, never later.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A deadline of zero would refuse every call.
+    #[error("deadline must be longer than zero")]
+    Deadline,
+
+    /// An empty key signs nothing that a stranger could not sign too.
+    #[error("secret must not be empty")]
+    EmptyKey,
+
+    /// Without a key nothing can be signed.
+    #[error("secret must name at least one key")]
+    EmptyKeyRing,
+
+    /// The cookie name is not a token of RFC 6265.
+    #[error("cookie name must be one or more visible ASCII characters without separators")]
+    InvalidCookieName,
+
+    /// The cookie path could end the attribute, or does not start with a slash.
+    #[error("cookie path must start with / and hold no ; and no control character")]
+    InvalidCookiePath,
+
+    /// The `__Host-` or `__Secure-` prefix asks for attributes that are not set.
+    #[error("cookie name has a prefix whose rules the other cookie settings break")]
+    InvalidCookiePrefix,
+
+    /// A lifetime is a finite number of minutes above zero, at most 400 days times 100.
+    #[error("lifetime must be a finite number of minutes above 0")]
+    InvalidLifetime,
+
+    /// The URL of the Redis server does not parse, or asks for what is not built in.
+    #[error("redis url must be redis://[user:password@]host[:port][/db] or redis+unix:///path")]
+    InvalidRedisUrl,
+
+    /// `SameSite` is one of `lax`, `strict` and `none`, in lower case.
+    #[error("cookie sameSite must be lax, strict or none")]
+    InvalidSameSite,
+
+    /// A bound of zero would hold nothing.
+    #[error("memory bound must be above 0 bytes")]
+    MemoryBound,
+
+    /// The placeholder is public: whoever reads the documentation can sign with it.
+    #[error("secret is the public placeholder; set one of your own")]
+    PlaceholderSecret,
+
+    /// A pool needs between 1 and 1,024 connections.
+    #[error("pool size must be 1 to 1024 connections")]
+    PoolSize,
+
+    /// A TTL is at least one second, and small enough for every store.
+    #[error("ttl must be 1 to 3456000000 seconds")]
+    Ttl,
+}
+
+impl ConfigError {
+    /// The name of the setting that is at fault, as the configuration spells it.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Deadline => "redis.deadline",
+            Self::EmptyKey | Self::EmptyKeyRing | Self::PlaceholderSecret => "secret",
+            Self::InvalidCookieName | Self::InvalidCookiePrefix => "cookie.name",
+            Self::InvalidCookiePath => "cookie.path",
+            Self::InvalidLifetime => "lifetime",
+            Self::InvalidRedisUrl => "redis.url",
+            Self::InvalidSameSite => "cookie.sameSite",
+            Self::MemoryBound => "memory.maxBytes",
+            Self::PoolSize => "redis.poolSize",
+            Self::Ttl => "ttl",
+        }
+    }
+}
+
+/// A piece of JSON was refused: **the caller's** value is at fault.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayloadError {
+    /// The value of the key does not have the shape that was asked for.
+    #[error("value has another type than the one asked for")]
+    Mismatch,
+
+    /// The text is not a JSON object with an `id` that is a string.
+    #[error("payload must be a JSON object whose id is a string")]
+    NotAPayload,
+
+    /// The text is not JSON.
+    #[error("value is not JSON")]
+    NotJson,
+
+    /// The value nests deeper than typed reading follows.
+    ///
+    /// It is still carried, and can be had as text.
+    #[error("value nests deeper than 128 levels")]
+    TooDeep,
+
+    /// The value cannot be written as JSON.
+    ///
+    /// A map whose keys are not strings, or a `Serialize` that failed.
+    #[error("value cannot be written as JSON")]
+    Unserialisable,
+}
+
+/// A store could not do what it was asked for: **the system** is at fault.
+///
+/// Never treat one of these as "no session": the user's session may be alive and well in a
+/// store that is out of reach for a second.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// All connections of the pool were in use until the deadline.
+    #[error("no connection of the pool came free within the deadline")]
+    Busy,
+
+    /// The connection ended in the middle of a call.
+    ///
+    /// A write may or may not have been done.
+    #[error("connection to the store was lost during the call")]
+    Disconnected,
+
+    /// The payload's id cannot name a record.
+    ///
+    /// See [`SessionId::parse`](crate::SessionId::parse) for what can.
+    #[error("payload has an id that cannot name a record")]
+    InvalidId,
+
+    /// The store sent a reply that does not belong to what was asked.
+    #[error("store sent a reply that makes no sense here")]
+    Protocol,
+
+    /// The operating system gave no random bytes.
+    #[error("operating system gave no random bytes")]
+    Randomness,
+
+    /// The store answered with an error; `code` is its first word, such as `WRONGTYPE`.
+    #[error("store refused the command: {code}")]
+    Rejected {
+        /// The error's first word. The rest is left out: it may quote what was sent.
+        code: String,
+    },
+
+    /// The call did not end within its deadline.
+    ///
+    /// A write may or may not have been done.
+    #[error("store did not answer within the deadline")]
+    TimedOut,
+
+    /// The payload is larger than the whole store may grow.
+    #[error("payload is larger than the store's bound")]
+    TooLarge,
+
+    /// No connection could be made.
+    #[error("store is out of reach")]
+    Unreachable,
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later, with nothing changed on the caller's side.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Busy | Self::Disconnected | Self::TimedOut | Self::Unreachable => true,
+            Self::Rejected { code } => {
+                matches!(code.as_str(), "LOADING" | "READONLY" | "BUSY" | "TRYAGAIN" | "OOM")
+            }
+            Self::InvalidId | Self::Protocol | Self::Randomness | Self::TooLarge => false,
+        }
+    }
+}

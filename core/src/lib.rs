@@ -1,0 +1,67 @@
+//! HTTP sessions as an engine: signs, verifies, encodes, loads and saves.
+//!
+//! ```text
+//! in    cookie value -> verify -> decode -> Payload                 the session is in the cookie
+//!                              -> SessionId -> store.load -> Payload            it is in a store
+//! out   Payload -> encode -> sign -> cookie value
+//!       Payload -> store.save; SessionId -> sign -> cookie value
+//! ```
+//!
+//! [`CookieCodec`] is the pure half: no clock, no I/O. A [`Store`] is the other half: in memory
+//! ([`MemoryStore`]) or in Redis ([`RedisStore`]). The formats on the wire are those of
+//! `@rudderjs/session`, byte for byte; `DESIGN.md` describes them.
+//!
+//! Errors are sorted by who is at fault: [`DecodeError`] the client, [`ConfigError`] and
+//! [`PayloadError`] the caller, [`StoreError`] the system.
+//!
+//! # A request from end to end
+//!
+//! ```
+//! use rudder_session::{CookieCodec, KeyRing, Lifetime, MemoryConfig, MemoryStore, Payload};
+//! use rudder_session::{SessionId, Store, UnixMillis, cookie};
+//!
+//! let codec = CookieCodec::new(KeyRing::from_secrets(["0123456789abcdef0123456789abcdef"])?);
+//! let store = MemoryStore::new(MemoryConfig::default())?;
+//! let lifetime = Lifetime::from_minutes(120.0)?;
+//! let now = UnixMillis::now();
+//!
+//! // Login: a new session, saved, and its id signed for the browser.
+//! let id = SessionId::random()?;
+//! let mut session = Payload::new(&id);
+//! session.put("user", &"alice")?;
+//! store.save(&session, lifetime.ttl(), now)?;
+//! let header = format!("theme=dark; sid={}", codec.encode_id(&id));
+//!
+//! // The next request brings the cookie back.
+//! let value = cookie::find(header.as_bytes(), b"sid").expect("sent");
+//! let id = codec.decode_id(std::str::from_utf8(value)?)?;
+//! let session = store.load(&id, now)?.expect("saved");
+//! assert_eq!(session.get::<String>("user")?.as_deref(), Some("alice"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod codec;
+pub mod cookie;
+mod envelope;
+mod error;
+mod json;
+mod key_ring;
+mod mac;
+mod payload;
+pub mod secret;
+mod session_id;
+mod signature;
+pub mod store;
+mod text;
+mod time;
+mod typed;
+
+pub use codec::{CookieCodec, LegacyCookies};
+pub use error::{ConfigError, DecodeError, PayloadError, StoreError};
+pub use key_ring::{Key, KeyRing};
+pub use payload::Payload;
+pub use session_id::SessionId;
+pub use store::{MemoryConfig, MemoryStore, RedisConfig, RedisStore, Store};
+pub use time::{Lifetime, Ttl, UnixMillis};

@@ -1,0 +1,456 @@
+//! Carries the record of a session: who it is, what it holds, what it tells the next request.
+//!
+//! ```text
+//!   {"id":"3f2b..","data":{"user":"alice"},"flash_next":{"saved":true}}
+//!    id_json ~~~~~  data_json ~~~~~~~~~~~~  flash_next_json ~~~~~~~~~~
+//! ```
+//!
+//! The text is the payload: always these three fields in this order, their values verbatim as
+//! the application's own serialiser wrote them. Nothing is parsed that is not asked for, and a
+//! value that nobody edits leaves as the bytes that came in.
+//!
+//! This file knows no key, no expiry and no store.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::PayloadError;
+use crate::json::{self, Kind, Value};
+use crate::session_id::SessionId;
+use crate::typed;
+
+/// The record `{ id, data, flash_next }` of a session.
+///
+/// ```
+/// use rudder_session::{Payload, SessionId};
+///
+/// let mut payload = Payload::new(&SessionId::random()?);
+/// payload.put("user", &"alice")?;
+/// payload.flash("saved", &true)?;
+///
+/// assert_eq!(payload.get::<String>("user")?.as_deref(), Some("alice"));
+/// assert_eq!(payload.data_json(), r#"{"user":"alice"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Eq, PartialEq)]
+pub struct Payload {
+    text: String,
+    id: Range<usize>,
+    data: Range<usize>,
+    flash_next: Range<usize>,
+}
+
+impl Payload {
+    /// An empty payload for the session `id`.
+    pub fn new(id: &SessionId) -> Self {
+        let mut id_json = String::with_capacity(id.as_str().len() + 2);
+        json::push_string(&mut id_json, id.as_str());
+        Self::assemble(&id_json, "{}", "{}")
+    }
+
+    /// Takes JSON text for a payload, if it is an object whose `id` is a string.
+    ///
+    /// All that `JSON.parse` accepts is accepted. Other fields are dropped; a `data` or
+    /// `flash_next` that is missing or no object becomes one, as spreading it in JavaScript
+    /// would make one: `null` and numbers an empty one, an array or a string one with its
+    /// elements under their indices.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::NotAPayload`] for any other text.
+    ///
+    /// ```
+    /// use rudder_session::Payload;
+    ///
+    /// let payload = Payload::parse(r#" {"data": {"n":1e400}, "id": "a"} "#)?;
+    /// assert_eq!(payload.as_json(), r#"{"id":"a","data":{"n":1e400},"flash_next":{}}"#);
+    /// assert!(Payload::parse(r#"{"id":5}"#).is_err());
+    /// # Ok::<(), rudder_session::PayloadError>(())
+    /// ```
+    pub fn parse(text: impl Into<String>) -> Result<Self, PayloadError> {
+        Self::parse_with_exp(text.into()).map(|(payload, _)| payload)
+    }
+
+    /// The payload in `text`, and its field `exp` if that is a number.
+    pub(crate) fn parse_with_exp(text: String) -> Result<(Self, Option<f64>), PayloadError> {
+        let (mut id, mut data, mut flash_next, mut exp) = (None, None, None, None);
+        let is_object = json::members(&text, |key, value| {
+            let field = if json::key_is(key, "id") {
+                &mut id
+            } else if json::key_is(key, "data") {
+                &mut data
+            } else if json::key_is(key, "flash_next") {
+                &mut flash_next
+            } else if json::key_is(key, "exp") {
+                &mut exp
+            } else {
+                return;
+            };
+            // Of fields with the same name the last one counts, as in JavaScript.
+            *field = Some(value);
+        });
+        is_object.ok().filter(|is| *is).ok_or(PayloadError::NotAPayload)?;
+        let id = id.filter(|it| it.kind == Kind::String).ok_or(PayloadError::NotAPayload)?;
+        // The grammar of JSON numbers is part of Rust's, and both round alike.
+        let exp = exp
+            .filter(|it: &Value| it.kind == Kind::Number)
+            .and_then(|it| text[it.range].parse().ok());
+
+        if let (Some(data), Some(flash_next)) = (&data, &flash_next)
+            && data.kind == Kind::Object
+            && flash_next.kind == Kind::Object
+            && text.starts_with(ID_FIELD)
+            && id.range.start == ID_FIELD.len()
+            && text.get(id.range.end..data.range.start) == Some(DATA_FIELD)
+            && text.get(data.range.end..flash_next.range.start) == Some(FLASH_NEXT_FIELD)
+        {
+            let (data, flash_next) = (data.range.clone(), flash_next.range.clone());
+            let mut text = text;
+            text.truncate(flash_next.end);
+            text.push('}');
+            return Ok((Self { text, id: id.range, data, flash_next }, exp));
+        }
+        let payload =
+            Self::assemble(&text[id.range], &spread(&text, data), &spread(&text, flash_next));
+        Ok((payload, exp))
+    }
+
+    /// The whole record, as stores keep it.
+    pub fn as_json(&self) -> &str {
+        &self.text
+    }
+
+    /// The id as a JSON string, quotes included. A bearer secret: never log it.
+    pub fn id_json(&self) -> &str {
+        &self.text[self.id.clone()]
+    }
+
+    /// The id, if it can name a record; see [`SessionId::parse`].
+    ///
+    /// A payload from a cookie may carry any string for an id, even an empty one.
+    pub fn session_id(&self) -> Option<SessionId> {
+        let written = &self.text[self.id.start + 1..self.id.end - 1];
+        json::unescape(written).as_deref().and_then(SessionId::parse)
+    }
+
+    /// Whether this is the record of the session `id`.
+    pub fn belongs_to(&self, id: &SessionId) -> bool {
+        json::key_is(&self.text[self.id.start + 1..self.id.end - 1], id.as_str())
+    }
+
+    /// The application's own keys and values, as a JSON object.
+    pub fn data_json(&self) -> &str {
+        &self.text[self.data.clone()]
+    }
+
+    /// The values for the next request only, as a JSON object.
+    pub fn flash_next_json(&self) -> &str {
+        &self.text[self.flash_next.clone()]
+    }
+
+    /// The value of `key` in the data as JSON text, verbatim.
+    pub fn get_json(&self, key: &str) -> Option<&str> {
+        find(self.data_json(), key)
+    }
+
+    /// The value of `key` in the data, read as a `T`.
+    ///
+    /// Two things that JavaScript can store have no place in Rust's types: half of a surrogate
+    /// pair reads as U+FFFD, and a number beyond `f64` as null, which is what `JSON.stringify`
+    /// would make of it. [`get_json`](Self::get_json) gives the text itself.
+    ///
+    /// # Errors
+    ///
+    /// - [`PayloadError::Mismatch`] if the value is no `T`.
+    /// - [`PayloadError::TooDeep`] if it nests deeper than 128 levels.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, PayloadError> {
+        self.get_json(key).map(typed::read).transpose()
+    }
+
+    /// Sets `key` in the data to `value`.
+    ///
+    /// A key that is there keeps its place, a new one goes last.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::Unserialisable`] if `value` cannot be written as JSON.
+    pub fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), PayloadError> {
+        self.edit(Field::Data, key, Some(&typed::write(value)?));
+        Ok(())
+    }
+
+    /// Sets `key` in the data to a value that is JSON already; it is stored verbatim.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::NotJson`] if `value` is not one JSON value.
+    pub fn put_json(&mut self, key: &str, value: &str) -> Result<(), PayloadError> {
+        let found = json::value(value).map_err(|_| PayloadError::NotJson)?;
+        self.edit(Field::Data, key, Some(&value[found.range]));
+        Ok(())
+    }
+
+    /// Removes `key` from the data; removing an absent key does nothing.
+    pub fn forget(&mut self, key: &str) {
+        self.edit(Field::Data, key, None);
+    }
+
+    /// Empties the data and keeps the id and the flash values.
+    pub fn clear(&mut self) {
+        *self = Self::assemble(self.id_json(), "{}", self.flash_next_json());
+    }
+
+    /// Sets `key` to `value` for the next request only.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::Unserialisable`] if `value` cannot be written as JSON.
+    pub fn flash<T: Serialize + ?Sized>(
+        &mut self,
+        key: &str,
+        value: &T,
+    ) -> Result<(), PayloadError> {
+        self.edit(Field::FlashNext, key, Some(&typed::write(value)?));
+        Ok(())
+    }
+
+    /// Takes out what the request before left for this one, as a JSON object.
+    ///
+    /// Call it once when a request starts. If the object is not empty the payload has changed
+    /// and must be saved, or the same values come again.
+    pub fn take_flash(&mut self) -> String {
+        let taken = self.flash_next_json().to_owned();
+        *self = Self::assemble(self.id_json(), self.data_json(), "{}");
+        taken
+    }
+
+    /// The same data under another id: what regenerating a session needs.
+    pub fn with_id(&self, id: &SessionId) -> Self {
+        let mut id_json = String::with_capacity(id.as_str().len() + 2);
+        json::push_string(&mut id_json, id.as_str());
+        Self::assemble(&id_json, self.data_json(), self.flash_next_json())
+    }
+
+    fn edit(&mut self, field: Field, key: &str, value: Option<&str>) {
+        *self = match field {
+            Field::Data => {
+                let data = edited(self.data_json(), key, value);
+                Self::assemble(self.id_json(), &data, self.flash_next_json())
+            }
+            Field::FlashNext => {
+                let flash_next = edited(self.flash_next_json(), key, value);
+                Self::assemble(self.id_json(), self.data_json(), &flash_next)
+            }
+        };
+    }
+
+    fn assemble(id: &str, data: &str, flash_next: &str) -> Self {
+        let parts = [ID_FIELD, id, DATA_FIELD, data, FLASH_NEXT_FIELD, flash_next, "}"];
+        let id_end = ID_FIELD.len() + id.len();
+        let data_start = id_end + DATA_FIELD.len();
+        let data_end = data_start + data.len();
+        let flash_next_start = data_end + FLASH_NEXT_FIELD.len();
+        Self {
+            text: parts.concat(),
+            id: ID_FIELD.len()..id_end,
+            data: data_start..data_end,
+            flash_next: flash_next_start..flash_next_start + flash_next.len(),
+        }
+    }
+}
+
+/// Prints sizes only: the id is a secret, and the data are the user's.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload")
+            .field("data_bytes", &self.data.len())
+            .field("flash_next_bytes", &self.flash_next.len())
+            .finish_non_exhaustive()
+    }
+}
+
+const ID_FIELD: &str = "{\"id\":";
+const DATA_FIELD: &str = ",\"data\":";
+const FLASH_NEXT_FIELD: &str = ",\"flash_next\":";
+
+#[derive(Clone, Copy)]
+enum Field {
+    Data,
+    FlashNext,
+}
+
+/// What `{...(value ?? {})}` gives in JavaScript, as text.
+fn spread(text: &str, value: Option<Value>) -> Cow<'_, str> {
+    let Some(value) = value else { return Cow::Borrowed("{}") };
+    let found = &text[value.range];
+    let mut out = String::from("{");
+    match value.kind {
+        Kind::Object => return Cow::Borrowed(found),
+        Kind::Literal | Kind::Number => {}
+        Kind::Array => {
+            let mut index = 0;
+            // Cannot fail: the walk that found the array has seen all of it.
+            let _ = json::elements(found, |element| {
+                push_member(&mut out, &index.to_string(), &found[element.range]);
+                index += 1;
+            });
+        }
+        Kind::String => {
+            for (index, unit) in json::utf16(&found[1..found.len() - 1]).enumerate() {
+                let mut element = String::new();
+                match char::from_u32(unit.into()) {
+                    Some(c) => json::push_string(&mut element, c.encode_utf8(&mut [0; 4])),
+                    None => {
+                        element.push('"');
+                        json::push_unit(&mut element, unit);
+                        element.push('"');
+                    }
+                }
+                push_member(&mut out, &index.to_string(), &element);
+            }
+        }
+    }
+    out.push('}');
+    Cow::Owned(out)
+}
+
+/// The value of `key` in `object`; of several the last, as in JavaScript.
+fn find<'a>(object: &'a str, key: &str) -> Option<&'a str> {
+    let mut found = None;
+    // An error cannot be: whoever made the payload has walked its text.
+    let _ = json::members(object, |written, value| {
+        if json::key_is(written, key) {
+            found = Some(value.range);
+        }
+    });
+    found.map(|range| &object[range])
+}
+
+/// `object` with `key` set to `value`, or without it. Other members stay verbatim.
+fn edited(object: &str, key: &str, value: Option<&str>) -> String {
+    let mut pending = value;
+    let mut out = String::with_capacity(object.len() + key.len() + value.map_or(0, str::len) + 4);
+    out.push('{');
+    let _ = json::members(object, |written, found| {
+        if !json::key_is(written, key) {
+            push_member(&mut out, written, &object[found.range]);
+        } else if let Some(value) = pending.take() {
+            push_member(&mut out, written, value);
+        }
+    });
+    if let Some(value) = pending {
+        let mut quoted = String::new();
+        json::push_string(&mut quoted, key);
+        push_member(&mut out, &quoted[1..quoted.len() - 1], value);
+    }
+    out.push('}');
+    out
+}
+
+fn push_member(out: &mut String, written_key: &str, value: &str) {
+    if out.len() > 1 {
+        out.push(',');
+    }
+    out.push('"');
+    out.push_str(written_key);
+    out.push_str("\":");
+    out.push_str(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Payload {
+        Payload::parse(text).expect(text)
+    }
+
+    #[test]
+    fn a_canonical_text_is_carried_byte_for_byte() {
+        let text = r#"{"id":"a","data":{ "n" : 1e400, "s":"\ud800" },"flash_next":{}}"#;
+
+        assert_eq!(parse(text).as_json(), text);
+        assert_eq!(parse(text).data_json(), r#"{ "n" : 1e400, "s":"\ud800" }"#);
+    }
+
+    #[test]
+    fn every_other_spelling_comes_out_in_the_canonical_one() {
+        let canonical = r#"{"id":"a","data":{"x":1},"flash_next":{}}"#;
+        for text in [
+            r#"{"id":"a","data":{"x":1}}"#,
+            r#"{"data":{"x":1},"id":"a"}"#,
+            r#" { "id" : "a" , "data" : {"x":1} , "flash_next" : null } "#,
+            r#"{"id":"a","data":{"x":1},"flash_next":{},"exp":5,"other":[{}]}"#,
+            r#"{"id":5,"data":{},"\u0069d":"a","d\u0061ta":{"x":1},"flash_next":7}"#,
+        ] {
+            assert_eq!(parse(text).as_json(), canonical, "{text}");
+        }
+    }
+
+    #[test]
+    fn data_of_another_type_is_spread_as_javascript_spreads_it() {
+        let data =
+            |value: &str| parse(&format!(r#"{{"id":"a","data":{value}}}"#)).data_json().to_owned();
+
+        assert_eq!(data("null"), "{}");
+        assert_eq!(data("7"), "{}");
+        assert_eq!(data("true"), "{}");
+        assert_eq!(data("[]"), "{}");
+        assert_eq!(data(r#"[1 , {"a":2}]"#), r#"{"0":1,"1":{"a":2}}"#);
+        assert_eq!(data(r#""hi""#), r#"{"0":"h","1":"i"}"#);
+        assert_eq!(data(r#""\n\u00e9""#), "{\"0\":\"\\n\",\"1\":\"\u{e9}\"}");
+        assert_eq!(data("\"\u{1f36a}\""), r#"{"0":"\ud83c","1":"\udf6a"}"#);
+    }
+
+    #[test]
+    fn text_without_a_string_for_an_id_is_no_payload() {
+        for text in
+            ["", "x", "[]", "\"id\"", "{}", r#"{"id":1}"#, r#"{"id":null}"#, "{\"id\":\"a\"} x"]
+        {
+            assert_eq!(Payload::parse(text), Err(PayloadError::NotAPayload), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_edit_touches_its_own_key_only() {
+        let mut payload =
+            parse(r#"{"id":"a","data":{"a": 1e400,"b":"x","\u0061":2},"flash_next":{}}"#);
+
+        payload.put("b", &[1, 2]).expect("serialisable");
+        payload.put_json("new", " {\"z\":-0} ").expect("json");
+        payload.forget("absent");
+
+        assert_eq!(payload.data_json(), r#"{"a":1e400,"b":[1,2],"\u0061":2,"new":{"z":-0}}"#);
+        assert_eq!(payload.get_json("a"), Some("2"));
+
+        payload.put("a", "one").expect("serialisable");
+
+        assert_eq!(payload.data_json(), r#"{"a":"one","b":[1,2],"new":{"z":-0}}"#);
+        assert_eq!(payload.put_json("a", "1,\"x\":2"), Err(PayloadError::NotJson));
+
+        for key in ["a", "b", "new"] {
+            payload.forget(key);
+        }
+        assert_eq!(payload, parse(r#"{"id":"a"}"#));
+    }
+
+    #[test]
+    fn flash_is_taken_once() {
+        let mut payload = parse(r#"{"id":"a"}"#);
+        payload.flash("a\"b", "saved").expect("serialisable");
+
+        assert_eq!(payload.take_flash(), r#"{"a\"b":"saved"}"#);
+        assert_eq!(payload.take_flash(), "{}");
+    }
+
+    #[test]
+    fn debug_shows_neither_id_nor_data() {
+        let shown = format!("{:?}", parse(r#"{"id":"secret","data":{"card":"4242"}}"#));
+
+        assert_eq!(shown, "Payload { data_bytes: 15, flash_next_bytes: 2, .. }");
+    }
+}

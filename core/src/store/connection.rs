@@ -1,0 +1,252 @@
+//! Speaks with a Redis server over one socket, within a deadline.
+//!
+//! ```text
+//!   redis::Cmd --packed--> socket --> redis::Parser --> redis::Value
+//! ```
+//!
+//! The redis crate's own blocking connection sets one time limit for each read, so a server that
+//! trickles bytes holds its caller for as long as it likes; and it stays "open" after half a
+//! command was written, so the next command's bytes land inside the stored value. Here the
+//! deadline is one instant for a whole call, and a connection is **poisoned** from the first
+//! byte of a request until the last byte of its last reply: any error, any time-out, any early
+//! return leaves it so, and a poisoned connection is never used again.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use redis::{ConnectionAddr, ConnectionInfo, Parser, Value};
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::error::StoreError;
+
+/// One connection, in step with its server unless poisoned.
+pub(crate) struct Connection {
+    stream: Stream,
+    parser: Parser,
+    poisoned: bool,
+    idle_since: Instant,
+}
+
+impl Connection {
+    /// Connects, authenticates and selects the database; every reply of the handshake is read.
+    pub(crate) fn open(info: &ConnectionInfo, deadline: Instant) -> Result<Self, StoreError> {
+        let stream = Stream::connect(info.addr(), deadline).map_err(|err| match err.kind() {
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => StoreError::TimedOut,
+            _ => StoreError::Unreachable,
+        })?;
+        let parser = Parser::new();
+        let mut connection = Self { stream, parser, poisoned: false, idle_since: Instant::now() };
+
+        let settings = info.redis_settings();
+        if let Some(password) = settings.password() {
+            let mut auth = redis::cmd("AUTH");
+            if let Some(username) = settings.username() {
+                auth.arg(username);
+            }
+            connection.command(auth.arg(password), deadline)?;
+        }
+        if settings.db() != 0 {
+            connection.command(redis::cmd("SELECT").arg(settings.db()), deadline)?;
+        }
+        Ok(connection)
+    }
+
+    /// Sends one command and reads its reply; an error reply is a [`StoreError::Rejected`].
+    pub(crate) fn command(
+        &mut self,
+        command: &redis::Cmd,
+        deadline: Instant,
+    ) -> Result<Value, StoreError> {
+        self.poisoned = true;
+        self.send(&command.get_packed_command(), deadline)?;
+        let reply = self.receive(deadline)?;
+        self.poisoned = false;
+        self.idle_since = Instant::now();
+        if let Value::ServerError(error) = &reply {
+            let code = error.code().to_owned();
+            // What these say of the server holds for the whole connection: it is being started,
+            // it became a replica, or it wants to be asked elsewhere.
+            self.poisoned =
+                matches!(&*code, "LOADING" | "READONLY" | "MOVED" | "ASK" | "MASTERDOWN");
+            return Err(StoreError::Rejected { code });
+        }
+        Ok(reply)
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    /// Whether the server has ended the connection, or sent bytes that nobody asked for.
+    ///
+    /// Asks the socket, not the server, and only after a pause: it costs three system calls, and
+    /// a connection that worked a moment ago rarely ended since.
+    pub(crate) fn has_gone_stale(&self) -> bool {
+        self.idle_since.elapsed() > STALE_CHECK_AFTER && !self.stream.is_quiet()
+    }
+
+    fn send(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), StoreError> {
+        while !bytes.is_empty() {
+            self.stream.set_write_timeout(remaining(deadline)?).map_err(fault)?;
+            match self.stream.write(bytes) {
+                Ok(0) => return Err(StoreError::Disconnected),
+                Ok(written) => bytes = &bytes[written..],
+                Err(err) if err.kind() == ErrorKind::Interrupted => {}
+                Err(err) => return Err(fault(err)),
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, deadline: Instant) -> Result<Value, StoreError> {
+        let mut reader = DeadlineReader { stream: &mut self.stream, deadline, error: None };
+        let parsed = self.parser.parse_value(&mut reader);
+        match (parsed, reader.error.take()) {
+            (_, Some(error)) => Err(error),
+            (Ok(value), None) => Ok(value),
+            (Err(err), None) if err.is_io_error() => Err(StoreError::Disconnected),
+            (Err(_), None) => Err(StoreError::Protocol),
+        }
+    }
+}
+
+/// Prints nothing that came over the wire.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("poisoned", &self.poisoned).finish_non_exhaustive()
+    }
+}
+
+/// How long a connection may rest before its next use looks at the socket first.
+const STALE_CHECK_AFTER: Duration = Duration::from_millis(100);
+
+enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Stream {
+    fn connect(addr: &ConnectionAddr, deadline: Instant) -> io::Result<Self> {
+        match addr {
+            ConnectionAddr::Tcp(host, port) => {
+                let mut last = io::Error::from(ErrorKind::NotFound);
+                for addr in (host.as_str(), *port).to_socket_addrs()? {
+                    let limit = remaining(deadline).map_err(|_| ErrorKind::TimedOut)?;
+                    match TcpStream::connect_timeout(&addr, limit) {
+                        Ok(tcp) => {
+                            // Without it, a small write waits for the acknowledgement of the
+                            // one before.
+                            tcp.set_nodelay(true)?;
+                            let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER);
+                            SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
+                            return Ok(Self::Tcp(tcp));
+                        }
+                        Err(err) => last = err,
+                    }
+                }
+                Err(last)
+            }
+            #[cfg(unix)]
+            ConnectionAddr::Unix(path) => {
+                std::os::unix::net::UnixStream::connect(path).map(Self::Unix)
+            }
+            // Refused when the store was made.
+            _ => Err(ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn set_read_timeout(&self, limit: Duration) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_read_timeout(Some(limit)),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_read_timeout(Some(limit)),
+        }
+    }
+
+    fn set_write_timeout(&self, limit: Duration) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_write_timeout(Some(limit)),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_write_timeout(Some(limit)),
+        }
+    }
+
+    /// Whether a read would wait: no bytes are there, and the other end is still open.
+    fn is_quiet(&self) -> bool {
+        let socket = match self {
+            Self::Tcp(stream) => SockRef::from(stream),
+            #[cfg(unix)]
+            Self::Unix(stream) => SockRef::from(stream),
+        };
+        let peeked = socket
+            .set_nonblocking(true)
+            .and_then(|()| socket.peek(&mut [MaybeUninit::uninit(); 1]));
+        let would_wait = peeked.is_err_and(|err| err.kind() == ErrorKind::WouldBlock);
+        would_wait && socket.set_nonblocking(false).is_ok()
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(into),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.read(into),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+}
+
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+
+/// Reads from a stream, and gives up at the deadline however often bytes trickle in.
+struct DeadlineReader<'a> {
+    stream: &'a mut Stream,
+    deadline: Instant,
+    /// What went wrong, since the parser hands on less than it was told.
+    error: Option<StoreError>,
+}
+
+impl Read for DeadlineReader<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let outcome = remaining(self.deadline)
+            .and_then(|limit| self.stream.set_read_timeout(limit).map_err(fault));
+        let outcome = match outcome {
+            Ok(()) => match self.stream.read(into) {
+                Ok(0) => Err(StoreError::Disconnected),
+                Ok(count) => Ok(count),
+                // The parser tries again by itself.
+                Err(err) if err.kind() == ErrorKind::Interrupted => return Err(err),
+                Err(err) => Err(fault(err)),
+            },
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| {
+            self.error = Some(error);
+            ErrorKind::Other.into()
+        })
+    }
+}
+
+/// Time left until `deadline`, never zero: a socket takes zero for "no limit".
+fn remaining(deadline: Instant) -> Result<Duration, StoreError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(StoreError::TimedOut) } else { Ok(left) }
+}
+
+fn fault(err: io::Error) -> StoreError {
+    match err.kind() {
+        // A socket's time limit ends a read or write with either, depending on the system.
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => StoreError::TimedOut,
+        _ => StoreError::Disconnected,
+    }
+}
