@@ -60,7 +60,8 @@ header: ## Generate include/rudder_session.h anew
 .PHONY: audit
 audit: $(NPM_STAMP) ## Check licences, sources and advisories of all dependencies (installs cargo-deny)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
-	cargo deny check
+	cargo deny check bans licenses sources
+	cargo deny check advisories
 	cd $(NODE) && npm audit
 
 .PHONY: addon

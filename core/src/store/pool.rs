@@ -13,12 +13,11 @@
 //!   [`Slot`] that holds either a connection or the reason why there is none.
 
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use r2d2::{ManageConnection, NopErrorHandler};
 use redis::ConnectionInfo;
-use scheduled_thread_pool::ScheduledThreadPool;
 
 use super::connection::Connection;
 use crate::error::StoreError;
@@ -75,10 +74,6 @@ impl Pool {
             // Lazily, so that a process that forks after its configuration takes no thread and
             // no socket with it.
             let manager = Manager { info: self.info.clone(), deadline: self.deadline };
-            let threads = ScheduledThreadPool::builder()
-                .num_threads(2)
-                .thread_name_pattern("rudder-session-connect-{}")
-                .build();
             r2d2::Pool::builder()
                 .max_size(self.size)
                 // r2d2 wakes nobody when it drops a broken connection, so whoever waits would wait
@@ -87,7 +82,6 @@ impl Pool {
                 .test_on_check_out(false)
                 .connection_timeout(self.deadline)
                 .error_handler(Box::new(NopErrorHandler))
-                .thread_pool(Arc::new(threads))
                 .build_unchecked(manager)
         })
     }
