@@ -163,6 +163,10 @@ pub enum StoreError {
     #[error("no connection of the pool came free within the deadline")]
     Busy,
 
+    /// Other requests changed the session again and again while this one tried to.
+    #[error("session was changed by others too often in a row")]
+    Conflict,
+
     /// The connection ended in the middle of a call.
     ///
     /// A write may or may not have been done.
@@ -174,6 +178,10 @@ pub enum StoreError {
     /// See [`SessionId::parse`](crate::SessionId::parse) for what can.
     #[error("payload has an id that cannot name a record")]
     InvalidId,
+
+    /// More calls wait for the store than may.
+    #[error("too many calls are waiting for the store")]
+    Overloaded,
 
     /// The store sent a reply that does not belong to what was asked.
     #[error("store sent a reply that makes no sense here")]
@@ -209,7 +217,12 @@ impl StoreError {
     /// Whether the same call may succeed later, with nothing changed on the caller's side.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Busy | Self::Disconnected | Self::TimedOut | Self::Unreachable => true,
+            Self::Busy
+            | Self::Conflict
+            | Self::Disconnected
+            | Self::Overloaded
+            | Self::TimedOut
+            | Self::Unreachable => true,
             Self::Rejected { code } => {
                 matches!(code.as_str(), "LOADING" | "READONLY" | "BUSY" | "TRYAGAIN" | "OOM")
             }

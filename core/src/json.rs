@@ -118,6 +118,27 @@ pub(crate) fn unescape(written: &str) -> Option<Cow<'_, str>> {
     String::from_utf16(&units).ok().map(Cow::Owned)
 }
 
+/// One spelling for all the ways to write a key, between its quotes: escaped only where it must.
+pub(crate) fn canonical_key(written: &str) -> Cow<'_, str> {
+    if !written.contains('\\') {
+        return Cow::Borrowed(written);
+    }
+    let mut key = String::with_capacity(written.len());
+    for unit in char::decode_utf16(utf16(written)) {
+        match unit {
+            Ok(c) => push_escaped(&mut key, c.encode_utf8(&mut [0; 4])),
+            Err(half) => push_unit(&mut key, half.unpaired_surrogate()),
+        }
+    }
+    Cow::Owned(key)
+}
+
+/// Whether two JSON values mean the same to JavaScript, however they are spelled; the order of
+/// keys counts.
+pub(crate) fn same(left: &str, right: &str) -> bool {
+    left == right || tokens(left).eq(tokens(right))
+}
+
 /// The UTF-16 code units of the string that `written` stands for: what JavaScript makes of it.
 pub(crate) fn utf16(written: &str) -> impl Iterator<Item = u16> + '_ {
     let mut chars = written.chars();
@@ -151,9 +172,25 @@ pub(crate) fn utf16(written: &str) -> impl Iterator<Item = u16> + '_ {
     })
 }
 
+/// Appends a member to an object that is being written: `{` alone, or with members before it.
+pub(crate) fn push_member(out: &mut String, written_key: &str, value: &str) {
+    if out.len() > 1 {
+        out.push(',');
+    }
+    out.push('"');
+    out.push_str(written_key);
+    out.push_str("\":");
+    out.push_str(value);
+}
+
 /// Appends `text` as a JSON string, quotes included, as `JSON.stringify` writes it.
 pub(crate) fn push_string(out: &mut String, text: &str) {
     out.push('"');
+    push_escaped(out, text);
+    out.push('"');
+}
+
+fn push_escaped(out: &mut String, text: &str) {
     let mut from = 0;
     for (at, byte) in text.bytes().enumerate() {
         let escape = match byte {
@@ -176,7 +213,6 @@ pub(crate) fn push_string(out: &mut String, text: &str) {
         from = at + 1;
     }
     out.push_str(&text[from..]);
-    out.push('"');
 }
 
 /// Appends the escape of one UTF-16 code unit, digits in lower case as `JSON.stringify` does.
@@ -185,6 +221,48 @@ pub(crate) fn push_unit(out: &mut String, unit: u16) {
     for shift in [12, 8, 4, 0] {
         out.push(char::from(b"0123456789abcdef"[usize::from(unit >> shift & 15)]));
     }
+}
+
+/// A piece of JSON text by what it means.
+enum Token<'a> {
+    Number(f64),
+    Other(u8),
+    String(&'a str),
+}
+
+impl PartialEq for Token<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Number(left), Self::Number(right)) => left == right,
+            (Self::Other(left), Self::Other(right)) => left == right,
+            (Self::String(left), Self::String(right)) => utf16(left).eq(utf16(right)),
+            _ => false,
+        }
+    }
+}
+
+/// The tokens of text that is JSON; the letters of `true`, `false` and `null` one by one.
+fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
+    let mut walker = Walker::new(text);
+    std::iter::from_fn(move || {
+        walker.white_space();
+        let from = walker.at;
+        match walker.peek()? {
+            b'"' => {
+                walker.at += 1;
+                walker.string_rest().ok()?;
+                Some(Token::String(&text[from + 1..walker.at - 1]))
+            }
+            b'-' | b'0'..=b'9' => {
+                walker.number().ok()?;
+                text[from..walker.at].parse().ok().map(Token::Number)
+            }
+            other => {
+                walker.at += 1;
+                Some(Token::Other(other))
+            }
+        }
+    })
 }
 
 struct Walker<'a> {

@@ -42,6 +42,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod codec;
 pub mod cookie;
 mod envelope;
@@ -49,6 +50,7 @@ mod error;
 mod json;
 mod key_ring;
 mod mac;
+mod merge;
 mod payload;
 pub mod secret;
 mod session_id;

@@ -235,6 +235,11 @@ impl Payload {
         Self::assemble(&id_json, self.data_json(), self.flash_next_json())
     }
 
+    /// This session with other data and flash values, both JSON objects already.
+    pub(crate) fn with_contents(&self, data: &str, flash_next: &str) -> Self {
+        Self::assemble(self.id_json(), data, flash_next)
+    }
+
     fn edit(&mut self, field: Field, key: &str, value: Option<&str>) {
         *self = match field {
             Field::Data => {
@@ -295,7 +300,7 @@ fn spread(text: &str, value: Option<Value>) -> Cow<'_, str> {
             let mut index = 0;
             // Cannot fail: the walk that found the array has seen all of it.
             let _ = json::elements(found, |element| {
-                push_member(&mut out, &index.to_string(), &found[element.range]);
+                json::push_member(&mut out, &index.to_string(), &found[element.range]);
                 index += 1;
             });
         }
@@ -310,7 +315,7 @@ fn spread(text: &str, value: Option<Value>) -> Cow<'_, str> {
                         element.push('"');
                     }
                 }
-                push_member(&mut out, &index.to_string(), &element);
+                json::push_member(&mut out, &index.to_string(), &element);
             }
         }
     }
@@ -337,28 +342,18 @@ fn edited(object: &str, key: &str, value: Option<&str>) -> String {
     out.push('{');
     let _ = json::members(object, |written, found| {
         if !json::key_is(written, key) {
-            push_member(&mut out, written, &object[found.range]);
+            json::push_member(&mut out, written, &object[found.range]);
         } else if let Some(value) = pending.take() {
-            push_member(&mut out, written, value);
+            json::push_member(&mut out, written, value);
         }
     });
     if let Some(value) = pending {
         let mut quoted = String::new();
         json::push_string(&mut quoted, key);
-        push_member(&mut out, &quoted[1..quoted.len() - 1], value);
+        json::push_member(&mut out, &quoted[1..quoted.len() - 1], value);
     }
     out.push('}');
     out
-}
-
-fn push_member(out: &mut String, written_key: &str, value: &str) {
-    if out.len() > 1 {
-        out.push(',');
-    }
-    out.push('"');
-    out.push_str(written_key);
-    out.push_str("\":");
-    out.push_str(value);
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use super::Store;
+use super::{Found, Reply, Request, Store};
 use crate::error::{ConfigError, StoreError};
 use crate::payload::Payload;
 use crate::session_id::SessionId;
@@ -76,43 +76,97 @@ impl MemoryStore {
             .build();
         Ok(Self { entries, max_bytes: config.max_bytes })
     }
+
+    fn entry(
+        &self,
+        payload: Payload,
+        ttl: Ttl,
+        now: UnixMillis,
+    ) -> Result<(SessionId, Entry), StoreError> {
+        let id = payload.session_id().ok_or(StoreError::InvalidId)?;
+        if u64::from(weight(&id, &payload)) > self.max_bytes {
+            return Err(StoreError::TooLarge);
+        }
+        Ok((id, Entry { payload: Arc::new(payload), ttl, expires_at: now.plus(ttl) }))
+    }
+
+    /// Looks at an entry that is alive and acts on it, in one step: no other call on the same id
+    /// gets in between.
+    fn step(
+        &self,
+        id: &SessionId,
+        now: UnixMillis,
+        decide: impl FnOnce(Option<Entry>) -> Op<Entry>,
+    ) {
+        self.entries.entry_by_ref(id).and_compute_with(|current| {
+            decide(current.map(moka::Entry::into_value).filter(|entry| now < entry.expires_at))
+        });
+    }
+
+    /// Acts on an entry if it is `expected`.
+    fn step_if(&self, id: &SessionId, now: UnixMillis, expected: &str, act: Op<Entry>) -> Found {
+        let mut found = Found::Gone;
+        self.step(id, now, |current| match current {
+            Some(current) if current.payload.as_json() == expected => {
+                found = Found::Expected;
+                act
+            }
+            Some(current) => {
+                found = Found::Changed(current.payload.as_json().to_owned());
+                Op::Nop
+            }
+            None => Op::Nop,
+        });
+        found
+    }
 }
 
 impl Store for MemoryStore {
-    fn load(&self, id: &SessionId, now: UnixMillis) -> Result<Option<Payload>, StoreError> {
-        let entry = self.entries.get(id).filter(|entry| now < entry.expires_at);
-        Ok(entry.map(|entry| Payload::clone(&entry.payload)))
-    }
-
-    fn save(&self, payload: &Payload, ttl: Ttl, now: UnixMillis) -> Result<(), StoreError> {
-        let id = payload.session_id().ok_or(StoreError::InvalidId)?;
-        if u64::from(weight(&id, payload)) > self.max_bytes {
-            return Err(StoreError::TooLarge);
-        }
-        let payload = Arc::new(payload.clone());
-        self.entries.insert(id, Entry { payload, ttl, expires_at: now.plus(ttl) });
-        Ok(())
-    }
-
-    fn touch(&self, id: &SessionId, ttl: Ttl, now: UnixMillis) -> Result<bool, StoreError> {
-        let mut found = false;
-        self.entries.entry_by_ref(id).and_compute_with(|current| {
-            // One step under the entry's lock: a touch never brings back what a destroy that
-            // ran at the same time has removed.
-            match current.map(moka::Entry::into_value).filter(|entry| now < entry.expires_at) {
-                Some(entry) => {
-                    found = true;
-                    Op::Put(Entry { ttl, expires_at: now.plus(ttl), ..entry })
-                }
-                None => Op::Nop,
+    fn call(&self, request: Request, now: UnixMillis) -> Result<Reply, StoreError> {
+        match request {
+            Request::Create { payload, ttl } => {
+                let (id, entry) = self.entry(payload, ttl, now)?;
+                let mut created = false;
+                self.step(&id, now, |current| {
+                    created = current.is_none();
+                    if created { Op::Put(entry) } else { Op::Nop }
+                });
+                Ok(Reply::Create(created))
             }
-        });
-        Ok(found)
-    }
-
-    fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
-        self.entries.invalidate(id);
-        Ok(())
+            Request::Destroy { id } => {
+                self.entries.invalidate(&id);
+                Ok(Reply::Destroy)
+            }
+            Request::Load { id } => {
+                let entry = self.entries.get(&id).filter(|entry| now < entry.expires_at);
+                Ok(Reply::Load(entry.map(|entry| Payload::clone(&entry.payload))))
+            }
+            Request::Remove { id, expected } => {
+                let found = self.step_if(&id, now, &expected, Op::Remove);
+                Ok(Reply::Remove(found))
+            }
+            Request::Replace { expected, payload, ttl } => {
+                let (id, entry) = self.entry(payload, ttl, now)?;
+                let found = self.step_if(&id, now, &expected, Op::Put(entry));
+                Ok(Reply::Replace(found))
+            }
+            Request::Save { payload, ttl } => {
+                let (id, entry) = self.entry(payload, ttl, now)?;
+                self.entries.insert(id, entry);
+                Ok(Reply::Save)
+            }
+            Request::Touch { id, ttl } => {
+                let mut touched = false;
+                self.step(&id, now, |current| match current {
+                    Some(current) => {
+                        touched = true;
+                        Op::Put(Entry { ttl, expires_at: now.plus(ttl), ..current })
+                    }
+                    None => Op::Nop,
+                });
+                Ok(Reply::Touch(touched))
+            }
+        }
     }
 }
 

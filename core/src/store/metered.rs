@@ -9,69 +9,68 @@
 //! Lock-free: each call adds to a few counters. A histogram has one bucket for each power of two
 //! of microseconds, so a percentile read from it is at most twice the true one.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Store;
+use super::{Done, Reply, Request, Store};
 use crate::error::StoreError;
-use crate::payload::Payload;
-use crate::session_id::SessionId;
-use crate::time::{Ttl, UnixMillis};
+use crate::time::UnixMillis;
 
 /// Buckets of a histogram: bucket `n` counts calls under `2^n` microseconds; the last counts all
 /// that took longer.
 pub const LATENCY_BUCKETS: usize = 26;
 
 /// A [`Store`] that counts and times what another one does.
+///
+/// Requests that are submitted are timed from then until they are answered.
 #[derive(Debug)]
 pub struct Metered<S> {
     store: S,
-    load: Meter,
-    save: Meter,
-    touch: Meter,
-    destroy: Meter,
+    meters: Arc<Meters>,
 }
 
 impl<S: Store> Metered<S> {
     /// Wraps `store`.
     pub fn new(store: S) -> Self {
-        Self {
-            store,
-            load: Meter::default(),
-            save: Meter::default(),
-            touch: Meter::default(),
-            destroy: Meter::default(),
-        }
+        Self { store, meters: Arc::default() }
     }
 
     /// The figures so far. Calls that are under way may be in one counter and not yet in the
     /// next.
     pub fn figures(&self) -> StoreFigures {
+        let meters = &self.meters;
         StoreFigures {
-            load: self.load.figures(),
-            save: self.save.figures(),
-            touch: self.touch.figures(),
-            destroy: self.destroy.figures(),
+            create: meters.create.figures(),
+            destroy: meters.destroy.figures(),
+            load: meters.load.figures(),
+            remove: meters.remove.figures(),
+            replace: meters.replace.figures(),
+            save: meters.save.figures(),
+            touch: meters.touch.figures(),
             foreign_records: self.store.foreign_records(),
         }
     }
 }
 
 impl<S: Store> Store for Metered<S> {
-    fn load(&self, id: &SessionId, now: UnixMillis) -> Result<Option<Payload>, StoreError> {
-        self.load.time(|| self.store.load(id, now))
+    fn call(&self, request: Request, now: UnixMillis) -> Result<Reply, StoreError> {
+        let meter = Meters::pick(&request)(&self.meters);
+        let started_at = Instant::now();
+        let outcome = self.store.call(request, now);
+        meter.count(started_at, outcome.is_err());
+        outcome
     }
 
-    fn save(&self, payload: &Payload, ttl: Ttl, now: UnixMillis) -> Result<(), StoreError> {
-        self.save.time(|| self.store.save(payload, ttl, now))
-    }
-
-    fn touch(&self, id: &SessionId, ttl: Ttl, now: UnixMillis) -> Result<bool, StoreError> {
-        self.touch.time(|| self.store.touch(id, ttl, now))
-    }
-
-    fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
-        self.destroy.time(|| self.store.destroy(id))
+    fn submit(&self, request: Request, now: UnixMillis, done: Done) {
+        let meters = Arc::clone(&self.meters);
+        let meter = Meters::pick(&request);
+        let started_at = Instant::now();
+        let counted = move |outcome: Result<Reply, StoreError>| {
+            meter(&meters).count(started_at, outcome.is_err());
+            done(outcome);
+        };
+        self.store.submit(request, now, Box::new(counted));
     }
 
     fn foreign_records(&self) -> u64 {
@@ -79,39 +78,23 @@ impl<S: Store> Store for Metered<S> {
     }
 }
 
-impl Store for Box<dyn Store> {
-    fn load(&self, id: &SessionId, now: UnixMillis) -> Result<Option<Payload>, StoreError> {
-        (**self).load(id, now)
-    }
-
-    fn save(&self, payload: &Payload, ttl: Ttl, now: UnixMillis) -> Result<(), StoreError> {
-        (**self).save(payload, ttl, now)
-    }
-
-    fn touch(&self, id: &SessionId, ttl: Ttl, now: UnixMillis) -> Result<bool, StoreError> {
-        (**self).touch(id, ttl, now)
-    }
-
-    fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
-        (**self).destroy(id)
-    }
-
-    fn foreign_records(&self) -> u64 {
-        (**self).foreign_records()
-    }
-}
-
 /// What a store did so far.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct StoreFigures {
+    /// Calls of [`Store::create`].
+    pub create: OperationFigures,
+    /// Calls of [`Store::destroy`].
+    pub destroy: OperationFigures,
     /// Calls of [`Store::load`].
     pub load: OperationFigures,
+    /// Calls of [`Store::remove`].
+    pub remove: OperationFigures,
+    /// Calls of [`Store::replace`].
+    pub replace: OperationFigures,
     /// Calls of [`Store::save`].
     pub save: OperationFigures,
     /// Calls of [`Store::touch`].
     pub touch: OperationFigures,
-    /// Calls of [`Store::destroy`].
-    pub destroy: OperationFigures,
     /// See [`Store::foreign_records`].
     pub foreign_records: u64,
 }
@@ -144,6 +127,31 @@ impl OperationFigures {
 }
 
 #[derive(Debug, Default)]
+struct Meters {
+    create: Meter,
+    destroy: Meter,
+    load: Meter,
+    remove: Meter,
+    replace: Meter,
+    save: Meter,
+    touch: Meter,
+}
+
+impl Meters {
+    fn pick(request: &Request) -> fn(&Self) -> &Meter {
+        match request {
+            Request::Create { .. } => |meters| &meters.create,
+            Request::Destroy { .. } => |meters| &meters.destroy,
+            Request::Load { .. } => |meters| &meters.load,
+            Request::Remove { .. } => |meters| &meters.remove,
+            Request::Replace { .. } => |meters| &meters.replace,
+            Request::Save { .. } => |meters| &meters.save,
+            Request::Touch { .. } => |meters| &meters.touch,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
 struct Meter {
     calls: AtomicU64,
     errors: AtomicU64,
@@ -151,15 +159,12 @@ struct Meter {
 }
 
 impl Meter {
-    fn time<T>(&self, call: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let started_at = Instant::now();
-        let outcome = call();
+    fn count(&self, started_at: Instant, failed: bool) {
         let micros = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX);
         let bucket = (u64::BITS - micros.leading_zeros()) as usize;
         self.buckets[bucket.min(LATENCY_BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
         self.calls.fetch_add(1, Ordering::Relaxed);
-        self.errors.fetch_add(u64::from(outcome.is_err()), Ordering::Relaxed);
-        outcome
+        self.errors.fetch_add(u64::from(failed), Ordering::Relaxed);
     }
 
     fn figures(&self) -> OperationFigures {
@@ -178,8 +183,8 @@ mod tests {
     #[test]
     fn every_call_is_counted_once_and_errors_twice_over() {
         let meter = Meter::default();
-        let _ = meter.time(|| Ok(()));
-        let _ = meter.time(|| Err::<(), _>(StoreError::Busy));
+        meter.count(Instant::now(), false);
+        meter.count(Instant::now(), true);
 
         let figures = meter.figures();
 

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use redis::{ConnectionAddr, ConnectionInfo, Parser, Value};
 use socket2::{SockRef, TcpKeepalive};
 
+use super::compare_and_set::Methods;
 use crate::error::StoreError;
 
 /// One connection, in step with its server unless poisoned.
@@ -28,6 +29,8 @@ pub(crate) struct Connection {
     parser: Parser,
     poisoned: bool,
     idle_since: Instant,
+    /// What this server offers for comparing and setting, as far as is known.
+    pub(super) methods: Methods,
 }
 
 impl Connection {
@@ -38,7 +41,13 @@ impl Connection {
             _ => StoreError::Unreachable,
         })?;
         let parser = Parser::new();
-        let mut connection = Self { stream, parser, poisoned: false, idle_since: Instant::now() };
+        let mut connection = Self {
+            stream,
+            parser,
+            poisoned: false,
+            idle_since: Instant::now(),
+            methods: Methods::default(),
+        };
 
         let settings = info.redis_settings();
         if let Some(password) = settings.password() {
@@ -60,20 +69,47 @@ impl Connection {
         command: &redis::Cmd,
         deadline: Instant,
     ) -> Result<Value, StoreError> {
+        let mut replies = self.request(&command.get_packed_command(), 1, deadline)?;
+        accepted(replies.pop().ok_or(StoreError::Protocol)?)
+    }
+
+    /// Sends packed commands in one go and reads `count` replies, error replies among them.
+    pub(crate) fn request(
+        &mut self,
+        packed: &[u8],
+        count: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, StoreError> {
+        let mut replies = Vec::with_capacity(count);
+        self.request_each(packed, count, deadline, |reply| replies.push(reply));
+        replies.into_iter().collect()
+    }
+
+    /// Sends packed commands in one go and calls `on_reply` exactly `count` times, in their
+    /// order: with each reply as it is read, and with the error from where there is one.
+    pub(crate) fn request_each(
+        &mut self,
+        packed: &[u8],
+        count: usize,
+        deadline: Instant,
+        mut on_reply: impl FnMut(Result<Value, StoreError>),
+    ) {
         self.poisoned = true;
-        self.send(&command.get_packed_command(), deadline)?;
-        let reply = self.receive(deadline)?;
-        self.poisoned = false;
-        self.idle_since = Instant::now();
-        if let Value::ServerError(error) = &reply {
-            let code = error.code().to_owned();
-            // What these say of the server holds for the whole connection: it is being started,
-            // it became a replica, or it wants to be asked elsewhere.
-            self.poisoned =
-                matches!(&*code, "LOADING" | "READONLY" | "MOVED" | "ASK" | "MASTERDOWN");
-            return Err(StoreError::Rejected { code });
+        let mut ends = false;
+        let mut error = self.send(packed, deadline).err();
+        for _ in 0..count {
+            let outcome = match error.clone() {
+                Some(error) => Err(error),
+                None => self.receive(deadline),
+            };
+            match &outcome {
+                Ok(reply) => ends |= ends_the_connection(reply),
+                Err(failure) => error = Some(failure.clone()),
+            }
+            on_reply(outcome);
         }
-        Ok(reply)
+        self.poisoned = ends || error.is_some();
+        self.idle_since = Instant::now();
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {
@@ -111,6 +147,21 @@ impl Connection {
             (Err(_), None) => Err(StoreError::Protocol),
         }
     }
+}
+
+/// A reply that is no error reply.
+pub(crate) fn accepted(reply: Value) -> Result<Value, StoreError> {
+    match reply {
+        Value::ServerError(error) => Err(StoreError::Rejected { code: error.code().to_owned() }),
+        reply => Ok(reply),
+    }
+}
+
+/// Whether a reply says something of the server that holds for the whole connection: it is being
+/// started, it became a replica, or it wants to be asked elsewhere.
+fn ends_the_connection(reply: &Value) -> bool {
+    let Value::ServerError(error) = reply else { return false };
+    matches!(error.code(), "LOADING" | "READONLY" | "MOVED" | "ASK" | "MASTERDOWN")
 }
 
 /// Prints nothing that came over the wire.

@@ -1,27 +1,32 @@
 //! Keeps payloads in Redis, as `@rudderjs/session` does.
 //!
 //! ```text
-//!   save      SET <prefix><id> {"id":..,"data":{..},"flash_next":{..}} EX <seconds>
-//!   load      GET <prefix><id>
-//!   touch     EXPIRE <prefix><id> <seconds>
-//!   destroy   DEL <prefix><id>
+//!   RedisStore -> Batcher -> commands          what is sent, and what a reply means
+//!                              |  compare_and_set   by what the server offers
+//!                              v
+//!                            pool              r2d2: who gets a connection when
+//!                              v
+//!                            connection        one socket, one deadline, one poison flag
 //! ```
-//!
-//! One command and one round trip each. Sockets and deadlines are `connection`'s, who gets one
-//! when is `pool`'s; this file knows commands and what their replies mean.
+
+mod commands;
+mod compare_and_set;
+mod connection;
+mod pool;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use redis::{Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
-use super::Store;
-use super::pool::Pool;
+use super::{Done, Reply, Request, Store};
+use crate::batch::{Batcher, Limits};
 use crate::error::{ConfigError, StoreError};
-use crate::payload::Payload;
-use crate::session_id::SessionId;
-use crate::time::{Ttl, UnixMillis};
+use crate::time::UnixMillis;
+use commands::Commands;
+use pool::Pool;
 
 /// Where Redis is, and how a [`RedisStore`] uses it.
 #[derive(Clone)]
@@ -60,24 +65,27 @@ impl fmt::Debug for RedisConfig {
 
 /// A [`Store`] in Redis or Valkey.
 ///
+/// Requests of many callers go to the server together, so it gets faster the more is going on.
+///
 /// ```no_run
 /// use rudder_session::{Payload, RedisConfig, RedisStore, SessionId, Store, Ttl, UnixMillis};
 ///
 /// let url = "redis://127.0.0.1:6379/2".to_owned();
 /// let store = RedisStore::new(RedisConfig { url, ..RedisConfig::default() })?;
 /// let id = SessionId::random()?;
-/// store.save(&Payload::new(&id), Ttl::from_seconds(7200)?, UnixMillis::now())?;
+/// store.create(&Payload::new(&id), Ttl::from_seconds(7200)?, UnixMillis::now())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Debug)]
 pub struct RedisStore {
-    pool: Pool,
-    prefix: String,
+    batcher: Batcher<Commands>,
     deadline: Duration,
-    foreign_records: AtomicU64,
+    foreign_records: Arc<AtomicU64>,
 }
 
 impl RedisStore {
-    /// A store that connects when it is first used: constructing one needs no server.
+    /// A store that connects when it is first used: constructing one needs no server, and
+    /// starts no thread.
     ///
     /// # Errors
     ///
@@ -91,81 +99,23 @@ impl RedisStore {
         if config.deadline.is_zero() || config.deadline > MAX_DEADLINE {
             return Err(ConfigError::Deadline);
         }
-        Ok(Self {
-            pool: Pool::new(info, config.pool_size, config.deadline),
-            prefix: config.prefix,
-            deadline: config.deadline,
-            foreign_records: AtomicU64::new(0),
-        })
-    }
-
-    fn record_name(&self, id: &SessionId) -> String {
-        [&self.prefix, id.as_str()].concat()
-    }
-
-    /// Sends a command that may be sent twice without harm: if the connection turns out to be
-    /// dead, once more on another one.
-    fn repeatable(&self, command: &Cmd) -> Result<Value, StoreError> {
-        let deadline = Instant::now() + self.deadline;
-        match self.pool.with(deadline, |connection| connection.command(command, deadline)) {
-            Err(StoreError::Disconnected) => {
-                self.pool.with(deadline, |connection| connection.command(command, deadline))
-            }
-            outcome => outcome,
-        }
+        let pool = Pool::new(info, config.pool_size, config.deadline);
+        let foreign_records = Arc::default();
+        let commands = Commands::new(pool, config.prefix, Arc::clone(&foreign_records));
+        let leaders = config.pool_size as usize;
+        let limits = Limits { leaders, batch: MAX_BATCH, queue: MAX_QUEUE };
+        let batcher = Batcher::new(commands, limits);
+        Ok(Self { batcher, deadline: config.deadline, foreign_records })
     }
 }
 
 impl Store for RedisStore {
-    fn load(&self, id: &SessionId, _: UnixMillis) -> Result<Option<Payload>, StoreError> {
-        let mut command = Cmd::with_capacity(2, 128);
-        command.arg("GET").arg(self.record_name(id));
-        let bytes = match self.repeatable(&command)? {
-            Value::Nil => return Ok(None),
-            Value::BulkString(bytes) => bytes,
-            _ => return Err(StoreError::Protocol),
-        };
-        // What is no payload belongs to somebody else, or to nobody: to us it is absent.
-        let payload = String::from_utf8(bytes).ok().and_then(|text| Payload::parse(text).ok());
-        Ok(payload.filter(|payload| {
-            let own = payload.belongs_to(id);
-            if !own {
-                self.foreign_records.fetch_add(1, Ordering::Relaxed);
-            }
-            own
-        }))
+    fn call(&self, request: Request, _: UnixMillis) -> Result<Reply, StoreError> {
+        self.batcher.call(request, self.deadline)
     }
 
-    fn save(&self, payload: &Payload, ttl: Ttl, _: UnixMillis) -> Result<(), StoreError> {
-        let id = payload.session_id().ok_or(StoreError::InvalidId)?;
-        let json = payload.as_json();
-        let mut command = Cmd::with_capacity(5, json.len() + 128);
-        command.arg("SET").arg(self.record_name(&id)).arg(json).arg("EX").arg(ttl.as_seconds());
-        let deadline = Instant::now() + self.deadline;
-        // Not repeated: if the first try got through and somebody logged out since, the second
-        // would undo that.
-        match self.pool.with(deadline, |connection| connection.command(&command, deadline))? {
-            Value::Okay => Ok(()),
-            _ => Err(StoreError::Protocol),
-        }
-    }
-
-    fn touch(&self, id: &SessionId, ttl: Ttl, _: UnixMillis) -> Result<bool, StoreError> {
-        let mut command = Cmd::with_capacity(3, 128);
-        command.arg("EXPIRE").arg(self.record_name(id)).arg(ttl.as_seconds());
-        match self.repeatable(&command)? {
-            Value::Int(count) => Ok(count == 1),
-            _ => Err(StoreError::Protocol),
-        }
-    }
-
-    fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
-        let mut command = Cmd::with_capacity(2, 128);
-        command.arg("DEL").arg(self.record_name(id));
-        match self.repeatable(&command)? {
-            Value::Int(_) => Ok(()),
-            _ => Err(StoreError::Protocol),
-        }
+    fn submit(&self, request: Request, _: UnixMillis, done: Done) {
+        self.batcher.submit(request, self.deadline, done);
     }
 
     fn foreign_records(&self) -> u64 {
@@ -173,11 +123,12 @@ impl Store for RedisStore {
     }
 }
 
-impl fmt::Debug for RedisStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisStore").field("prefix", &self.prefix).finish_non_exhaustive()
-    }
-}
+/// Commands in one round trip: enough that the trip costs each next to nothing, and few enough
+/// that the first need not wait for the last.
+const MAX_BATCH: usize = 256;
+
+/// Calls that may wait. At the speed of one server, this many are a good tenth of a second.
+const MAX_QUEUE: usize = 65_536;
 
 /// An hour: longer than any request waits, and short enough that no clock overflows.
 const MAX_DEADLINE: Duration = Duration::from_secs(3600);

@@ -1,0 +1,80 @@
+//! Brings the answer to one request to whoever asked, in the way that they wait for it.
+//!
+//! ```text
+//!   Answer --by--> a callback
+//!          ------> Waiter     a thread that blocks
+//! ```
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::error::StoreError;
+
+/// Where an answer goes. Dropped without one, whoever asked is told that the call was lost, so
+/// that a panic in a backend leaves nobody waiting.
+pub(super) struct Answer<A>(Option<Box<dyn FnOnce(Result<A, StoreError>) + Send>>);
+
+impl<A> Answer<A> {
+    pub(super) fn by(done: impl FnOnce(Result<A, StoreError>) + Send + 'static) -> Self {
+        Self(Some(Box::new(done)))
+    }
+
+    pub(super) fn give(mut self, outcome: Result<A, StoreError>) {
+        if let Some(done) = self.0.take() {
+            done(outcome);
+        }
+    }
+}
+
+impl<A> Drop for Answer<A> {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.take() {
+            done(Err(StoreError::Disconnected));
+        }
+    }
+}
+
+/// A caller that blocks.
+pub(super) struct Waiter<A>(Arc<(Mutex<Option<Result<A, StoreError>>>, Condvar)>);
+
+impl<A: Send + 'static> Waiter<A> {
+    pub(super) fn answer(&self) -> Answer<A> {
+        let shared = Arc::clone(&self.0);
+        Answer::by(move |outcome| {
+            *lock(&shared.0) = Some(outcome);
+            shared.1.notify_one();
+        })
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        lock(&self.0.0).is_some()
+    }
+
+    /// Waits for the answer, until `until` at most.
+    pub(super) fn wait(self, until: Instant) -> Result<A, StoreError> {
+        let (outcome, answered) = &*self.0;
+        let mut outcome = lock(outcome);
+        loop {
+            if let Some(outcome) = outcome.take() {
+                return outcome;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(StoreError::TimedOut);
+            }
+            outcome =
+                answered.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl<A> Default for Waiter<A> {
+    fn default() -> Self {
+        Self(Arc::new((Mutex::new(None), Condvar::new())))
+    }
+}
+
+/// A panic while one of these locks is held cannot leave half an answer, so it is taken anyway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

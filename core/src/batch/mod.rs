@@ -1,0 +1,279 @@
+//! Sends what many callers ask for in one round trip.
+//!
+//! ```text
+//!   call    --+                 +--> leader: takes the queue, runs it, answers each caller
+//!             +--> one queue ---+--> leader  (as many as there are connections)
+//!   submit  --+                 +--> leader
+//! ```
+//!
+//! A **leader** is whoever runs a batch: a blocking caller leads for itself if a place is free,
+//! which costs no thread switch; everything else is run by worker threads, started when first
+//! needed. While the leaders wait for the store the queue grows, and the next one takes it whole:
+//! the busier the store, the larger the batches.
+//!
+//! Each caller has a deadline. Requests run together only if their deadlines are less than
+//! [`DEADLINE_SLACK`] apart, so none of a batch ends early and none ends later than that.
+//!
+//! This file knows neither sessions nor sockets: what a request is, is the [`Backend`]'s.
+
+mod answer;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::StoreError;
+use answer::{Answer, Waiter};
+
+/// How much later than its deadline a call may end because it ran with others.
+pub(crate) const DEADLINE_SLACK: Duration = Duration::from_millis(50);
+
+/// Runs batches.
+pub(crate) trait Backend: Send + Sync + 'static {
+    /// What is asked for.
+    type Request: Send + 'static;
+    /// What is answered.
+    type Reply: Send + 'static;
+
+    /// Runs `batch` until `deadline`, and answers every job of it exactly once.
+    fn run(&self, batch: Vec<Job<Self::Request, Self::Reply>>, deadline: Instant);
+}
+
+/// How many leaders, how long a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Batches under way at a time: one for each connection.
+    pub(crate) leaders: usize,
+    /// Requests in one batch.
+    pub(crate) batch: usize,
+    /// Requests waiting; more are refused.
+    pub(crate) queue: usize,
+}
+
+/// One request, and whom to answer.
+pub(crate) struct Job<Q, A> {
+    pub(crate) request: Q,
+    deadline: Instant,
+    answer: Answer<A>,
+}
+
+impl<Q, A> Job<Q, A> {
+    /// Answers whoever asked.
+    pub(crate) fn finish(self, outcome: Result<A, StoreError>) {
+        self.answer.give(outcome);
+    }
+}
+
+/// A queue and its leaders. Dropping it lets what is queued run to its end.
+pub(crate) struct Batcher<B: Backend> {
+    shared: Arc<Shared<B>>,
+}
+
+impl<B: Backend> Batcher<B> {
+    /// A queue for `backend`; starts no thread.
+    pub(crate) fn new(backend: B, limits: Limits) -> Self {
+        let shared =
+            Shared { backend, limits, state: Mutex::new(State::default()), work: Condvar::new() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Asks and waits for the answer, `timeout` at most (plus [`DEADLINE_SLACK`]).
+    pub(crate) fn call(
+        &self,
+        request: B::Request,
+        timeout: Duration,
+    ) -> Result<B::Reply, StoreError> {
+        let deadline = Instant::now() + timeout;
+        let waiter = Waiter::default();
+        let answer = waiter.answer();
+        let mut state = self.shared.enqueue(Job { request, deadline, answer })?;
+
+        // Its own request is the last of the queue, so more than one batch may come first.
+        while !waiter.is_answered() && state.may_lead(&self.shared.limits) {
+            state = self.shared.lead(state);
+        }
+        if !state.queue.is_empty() {
+            self.shared.call_worker(&mut state);
+        }
+        drop(state);
+        waiter.wait(deadline + 2 * DEADLINE_SLACK)
+    }
+
+    /// Asks, and has `done` called with the answer on a worker thread, or here and now if the
+    /// queue is full.
+    pub(crate) fn submit(
+        &self,
+        request: B::Request,
+        timeout: Duration,
+        done: impl FnOnce(Result<B::Reply, StoreError>) + Send + 'static,
+    ) {
+        let deadline = Instant::now() + timeout;
+        // A refusal has been answered by then.
+        if let Ok(mut state) =
+            self.shared.enqueue(Job { request, deadline, answer: Answer::by(done) })
+        {
+            self.shared.call_worker(&mut state);
+        }
+    }
+}
+
+impl<B: Backend> Drop for Batcher<B> {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.work.notify_all();
+    }
+}
+
+struct Shared<B: Backend> {
+    backend: B,
+    limits: Limits,
+    state: Mutex<State<B::Request, B::Reply>>,
+    work: Condvar,
+}
+
+struct State<Q, A> {
+    queue: VecDeque<Job<Q, A>>,
+    /// Batches under way.
+    leaders: usize,
+    /// Worker threads that exist, and those of them that wait for work.
+    workers: usize,
+    idle: usize,
+    /// A worker was called and has not looked at the queue yet: it will take whatever is there.
+    called: bool,
+    closed: bool,
+}
+
+impl<Q, A> State<Q, A> {
+    fn may_lead(&self, limits: &Limits) -> bool {
+        !self.queue.is_empty() && self.leaders < limits.leaders
+    }
+}
+
+impl<B: Backend> Shared<B> {
+    /// A panic while the lock is held cannot leave the state half changed, so it is taken anyway.
+    fn lock(&self) -> MutexGuard<'_, State<B::Request, B::Reply>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enqueue(
+        &self,
+        job: Job<B::Request, B::Reply>,
+    ) -> Result<MutexGuard<'_, State<B::Request, B::Reply>>, StoreError> {
+        let mut state = self.lock();
+        if state.queue.len() >= self.limits.queue {
+            drop(state);
+            job.finish(Err(StoreError::Overloaded));
+            return Err(StoreError::Overloaded);
+        }
+        state.queue.push_back(job);
+        Ok(state)
+    }
+
+    /// Takes from the front what may run together.
+    fn take_batch(
+        &self,
+        state: &mut State<B::Request, B::Reply>,
+    ) -> Vec<Job<B::Request, B::Reply>> {
+        let Some(first) = state.queue.front() else { return Vec::new() };
+        let latest = first.deadline + DEADLINE_SLACK;
+        let within = state.queue.iter().take(self.limits.batch);
+        let count = within.take_while(|job| job.deadline <= latest).count();
+        state.queue.drain(..count).collect()
+    }
+
+    /// Runs one batch with the lock released, and takes it again.
+    fn lead<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State<B::Request, B::Reply>>,
+    ) -> MutexGuard<'a, State<B::Request, B::Reply>> {
+        state.leaders += 1;
+        let batch = self.take_batch(&mut state);
+        if !state.queue.is_empty() {
+            self.call_worker(&mut state);
+        }
+        drop(state);
+
+        let now = Instant::now();
+        let (alive, expired): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|job| job.deadline > now);
+        for job in expired {
+            job.finish(Err(StoreError::TimedOut));
+        }
+        if let Some(deadline) = alive.iter().map(|job| job.deadline).max() {
+            // A panic ends the calls of this batch (an answer that is dropped says so), and not
+            // the thread, which may be the host's.
+            let run = AssertUnwindSafe(|| self.backend.run(alive, deadline));
+            let _ = catch_unwind(run);
+        }
+
+        let mut state = self.lock();
+        state.leaders -= 1;
+        state
+    }
+
+    /// Sees to it that a worker looks at the queue, if a leader may be added.
+    fn call_worker(self: &Arc<Self>, state: &mut State<B::Request, B::Reply>) {
+        if state.called || state.leaders >= self.limits.leaders {
+            return;
+        }
+        if state.idle > 0 {
+            state.called = true;
+            self.work.notify_one();
+        } else if state.workers < self.limits.leaders {
+            let shared = Arc::clone(self);
+            let spawned = thread::Builder::new()
+                .name("rudder-session-io".to_owned())
+                .spawn(move || shared.work());
+            // Without a thread the next caller tries again, and a blocking one leads itself.
+            state.called = spawned.is_ok();
+            state.workers += usize::from(spawned.is_ok());
+        }
+    }
+
+    fn work(self: Arc<Self>) {
+        let mut state = self.lock();
+        loop {
+            state.called = false;
+            while state.may_lead(&self.limits) {
+                state = self.lead(state);
+            }
+            if state.closed {
+                break;
+            }
+            state.idle += 1;
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+        state.workers -= 1;
+    }
+}
+
+impl<Q, A> Default for State<Q, A> {
+    fn default() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            leaders: 0,
+            workers: 0,
+            idle: 0,
+            called: false,
+            closed: false,
+        }
+    }
+}
+
+impl<B: Backend> fmt::Debug for Batcher<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared.lock();
+        f.debug_struct("Batcher")
+            .field("queued", &state.queue.len())
+            .field("leaders", &state.leaders)
+            .field("workers", &state.workers)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::*;
+
+const LONG: Duration = Duration::from_secs(60);
+/// A request that makes the backend panic.
+const PANICS: u32 = u32::MAX;
+
+/// Answers with what it was asked, once it is let go; tells how large each batch was.
+struct Echo {
+    batches: mpsc::Sender<usize>,
+    go: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Backend for Echo {
+    type Request = u32;
+    type Reply = u32;
+
+    fn run(&self, batch: Vec<Job<u32, u32>>, _: Instant) {
+        let _ = self.batches.send(batch.len());
+        let _ = self.go.lock().unwrap().recv();
+        for job in batch {
+            let request = job.request;
+            assert_ne!(request, PANICS);
+            job.finish(Ok(request));
+        }
+    }
+}
+
+fn echo(limits: Limits) -> (Batcher<Echo>, mpsc::Receiver<usize>, mpsc::Sender<()>) {
+    let (batches, sizes) = mpsc::channel();
+    let (go, gate) = mpsc::channel();
+    (Batcher::new(Echo { batches, go: Mutex::new(gate) }, limits), sizes, go)
+}
+
+const ONE_LEADER: Limits = Limits { leaders: 1, batch: 100, queue: 100 };
+
+#[test]
+fn what_waits_while_a_leader_is_busy_goes_together() {
+    let (batcher, sizes, go) = echo(ONE_LEADER);
+    let (answer, answers) = mpsc::channel();
+    let submit = |request| {
+        let answer = answer.clone();
+        batcher.submit(request, LONG, move |outcome| answer.send(outcome).unwrap());
+    };
+
+    submit(0);
+    assert_eq!(sizes.recv(), Ok(1));
+    (1..=50).for_each(submit);
+    go.send(()).unwrap();
+    assert_eq!(sizes.recv(), Ok(50));
+    go.send(()).unwrap();
+
+    let answers: Vec<_> = answers.iter().take(51).collect();
+    assert_eq!(answers, (0..=50).map(Ok).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_blocking_caller_leads_itself_and_needs_no_thread() {
+    let (batcher, _sizes, go) = echo(ONE_LEADER);
+    go.send(()).unwrap();
+
+    assert_eq!(batcher.call(7, LONG), Ok(7));
+    assert_eq!(batcher.shared.lock().workers, 0);
+}
+
+#[test]
+fn many_threads_get_their_own_answers() {
+    let (batcher, sizes, go) = echo(Limits { leaders: 3, batch: 10, queue: 1000 });
+    (0..10_000).for_each(|_| go.send(()).unwrap());
+
+    thread::scope(|scope| {
+        for thread in 0..16 {
+            let batcher = &batcher;
+            scope.spawn(move || {
+                for round in 0..100 {
+                    let request = 1000 + thread * 100 + round;
+                    assert_eq!(batcher.call(request, LONG), Ok(request));
+                }
+            });
+        }
+    });
+
+    assert_eq!(sizes.try_iter().sum::<usize>(), 1600);
+    assert_eq!(batcher.shared.lock().leaders, 0);
+}
+
+#[test]
+fn a_full_queue_refuses_and_does_not_grow() {
+    let (batcher, sizes, go) = echo(Limits { leaders: 1, batch: 100, queue: 2 });
+    let refused = Arc::new(AtomicUsize::new(0));
+    let submit = || {
+        let refused = Arc::clone(&refused);
+        batcher.submit(1, LONG, move |outcome| {
+            refused
+                .fetch_add(usize::from(outcome == Err(StoreError::Overloaded)), Ordering::SeqCst);
+        });
+    };
+
+    submit();
+    assert_eq!(sizes.recv(), Ok(1));
+    (0..5).for_each(|_| submit());
+
+    assert_eq!(refused.load(Ordering::SeqCst), 3);
+    assert_eq!(batcher.call(1, LONG), Err(StoreError::Overloaded));
+    go.send(()).unwrap();
+    go.send(()).unwrap();
+}
+
+#[test]
+fn what_waited_past_its_deadline_is_not_run() {
+    let (batcher, sizes, go) = echo(ONE_LEADER);
+    let (answer, answers) = mpsc::channel();
+    batcher.submit(0, LONG, |_| {});
+    assert_eq!(sizes.recv(), Ok(1));
+
+    batcher.submit(1, Duration::ZERO, move |outcome| answer.send(outcome).unwrap());
+    go.send(()).unwrap();
+
+    assert_eq!(answers.recv(), Ok(Err(StoreError::TimedOut)));
+    assert_eq!(sizes.try_recv(), Err(mpsc::TryRecvError::Empty));
+}
+
+#[test]
+fn requests_with_deadlines_far_apart_do_not_run_together() {
+    let (batcher, sizes, go) = echo(ONE_LEADER);
+    batcher.submit(0, LONG, |_| {});
+    assert_eq!(sizes.recv(), Ok(1));
+
+    batcher.submit(1, LONG, |_| {});
+    batcher.submit(2, LONG + DEADLINE_SLACK * 100, |_| {});
+    (0..3).for_each(|_| go.send(()).unwrap());
+
+    assert_eq!((sizes.recv(), sizes.recv()), (Ok(1), Ok(1)));
+}
+
+#[test]
+fn a_panic_in_a_batch_ends_its_calls_and_nothing_else() {
+    let (batcher, _sizes, go) = echo(ONE_LEADER);
+    (0..10).for_each(|_| go.send(()).unwrap());
+
+    assert_eq!(batcher.call(PANICS, LONG), Err(StoreError::Disconnected));
+    assert_eq!(batcher.call(14, LONG), Ok(14));
+    let (answer, answers) = mpsc::channel();
+    for request in [PANICS, 15] {
+        let answer = answer.clone();
+        batcher.submit(request, LONG, move |outcome| answer.send(outcome).unwrap());
+        let expected = if request == PANICS { Err(StoreError::Disconnected) } else { Ok(15) };
+        assert_eq!(answers.recv(), Ok(expected));
+    }
+}
+
+#[test]
+fn what_is_queued_when_the_batcher_goes_is_still_answered() {
+    let (batcher, sizes, go) = echo(ONE_LEADER);
+    let (answer, answers) = mpsc::channel();
+    for request in 0..3 {
+        let answer = answer.clone();
+        batcher.submit(request, LONG, move |outcome| answer.send(outcome).unwrap());
+    }
+    assert!(sizes.recv().is_ok());
+    drop(batcher);
+    (0..3).for_each(|_| drop(go.send(())));
+
+    assert_eq!(answers.iter().take(3).collect::<Vec<_>>(), [Ok(0), Ok(1), Ok(2)]);
+}
