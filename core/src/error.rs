@@ -4,6 +4,7 @@
 //!   DecodeError    the client's bytes      ordinary traffic: answer with a fresh session
 //!   ConfigError    the caller's settings   found at construction, names the field
 //!   PayloadError   the caller's JSON       found before anything is signed or stored
+//!   OpenError      the system              an embedded store's file
 //!   StoreError     the system              store, pool, randomness: never "no session"
 //! ```
 //!
@@ -152,6 +153,27 @@ pub enum PayloadError {
     Unserialisable,
 }
 
+/// The file of an embedded store could not be opened; it is left as it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The file is one of ours, but cannot be repaired.
+    #[error("session file is damaged")]
+    Damaged,
+
+    /// The file is something else, or of another version.
+    #[error("file exists, and is not a session file of this version")]
+    Foreign,
+
+    /// Another process has the file open, or this one has already.
+    #[error("session file is in use")]
+    InUse,
+
+    /// The system does not let us: no such folder, no permission, no space.
+    #[error("session file cannot be opened: {0}")]
+    Io(std::io::ErrorKind),
+}
+
 /// A store could not do what it was asked for: **the system** is at fault.
 ///
 /// Never treat one of these as "no session": the user's session may be alive and well in a
@@ -198,6 +220,11 @@ pub enum StoreError {
         code: String,
     },
 
+    /// The file of an embedded store could not be read or written: a full or failing disk, or a
+    /// file that something else has written into.
+    #[error("file of the store could not be read or written")]
+    Storage,
+
     /// The call did not end within its deadline.
     ///
     /// A write may or may not have been done.
@@ -226,7 +253,11 @@ impl StoreError {
             Self::Rejected { code } => {
                 matches!(code.as_str(), "LOADING" | "READONLY" | "BUSY" | "TRYAGAIN" | "OOM")
             }
-            Self::InvalidId | Self::Protocol | Self::Randomness | Self::TooLarge => false,
+            Self::InvalidId
+            | Self::Protocol
+            | Self::Randomness
+            | Self::Storage
+            | Self::TooLarge => false,
         }
     }
 }

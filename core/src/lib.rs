@@ -61,9 +61,11 @@ mod time;
 mod typed;
 
 pub use codec::{CookieCodec, LegacyCookies};
-pub use error::{ConfigError, DecodeError, PayloadError, StoreError};
+pub use error::{ConfigError, DecodeError, OpenError, PayloadError, StoreError};
 pub use key_ring::{Key, KeyRing};
 pub use payload::Payload;
 pub use session_id::SessionId;
-pub use store::{MemoryConfig, MemoryStore, RedisConfig, RedisStore, Store};
+pub use store::{
+    Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, RedisConfig, RedisStore, Store,
+};
 pub use time::{Lifetime, Ttl, UnixMillis};

@@ -12,7 +12,9 @@ use crate::error::StoreError;
 
 /// Where an answer goes. Dropped without one, whoever asked is told that the call was lost, so
 /// that a panic in a backend leaves nobody waiting.
-pub(super) struct Answer<A>(Option<Box<dyn FnOnce(Result<A, StoreError>) + Send>>);
+pub(super) struct Answer<A>(Option<Box<Done<A>>>);
+
+type Done<A> = dyn FnOnce(Result<A, StoreError>) + Send;
 
 impl<A> Answer<A> {
     pub(super) fn by(done: impl FnOnce(Result<A, StoreError>) + Send + 'static) -> Self {
@@ -35,25 +37,29 @@ impl<A> Drop for Answer<A> {
 }
 
 /// A caller that blocks.
-pub(super) struct Waiter<A>(Arc<(Mutex<Option<Result<A, StoreError>>>, Condvar)>);
+pub(super) struct Waiter<A>(Arc<Place<A>>);
+
+struct Place<A> {
+    outcome: Mutex<Option<Result<A, StoreError>>>,
+    answered: Condvar,
+}
 
 impl<A: Send + 'static> Waiter<A> {
     pub(super) fn answer(&self) -> Answer<A> {
-        let shared = Arc::clone(&self.0);
+        let place = Arc::clone(&self.0);
         Answer::by(move |outcome| {
-            *lock(&shared.0) = Some(outcome);
-            shared.1.notify_one();
+            *lock(&place.outcome) = Some(outcome);
+            place.answered.notify_one();
         })
     }
 
     pub(super) fn is_answered(&self) -> bool {
-        lock(&self.0.0).is_some()
+        lock(&self.0.outcome).is_some()
     }
 
     /// Waits for the answer, until `until` at most.
     pub(super) fn wait(self, until: Instant) -> Result<A, StoreError> {
-        let (outcome, answered) = &*self.0;
-        let mut outcome = lock(outcome);
+        let mut outcome = lock(&self.0.outcome);
         loop {
             if let Some(outcome) = outcome.take() {
                 return outcome;
@@ -62,15 +68,19 @@ impl<A: Send + 'static> Waiter<A> {
             if left.is_zero() {
                 return Err(StoreError::TimedOut);
             }
-            outcome =
-                answered.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner).0;
+            outcome = self
+                .0
+                .answered
+                .wait_timeout(outcome, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 }
 
 impl<A> Default for Waiter<A> {
     fn default() -> Self {
-        Self(Arc::new((Mutex::new(None), Condvar::new())))
+        Self(Arc::new(Place { outcome: Mutex::new(None), answered: Condvar::new() }))
     }
 }
 

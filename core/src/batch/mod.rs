@@ -134,6 +134,8 @@ struct Shared<B: Backend> {
     work: Condvar,
 }
 
+type Locked<'a, B> = MutexGuard<'a, State<<B as Backend>::Request, <B as Backend>::Reply>>;
+
 struct State<Q, A> {
     queue: VecDeque<Job<Q, A>>,
     /// Batches under way.
@@ -154,14 +156,11 @@ impl<Q, A> State<Q, A> {
 
 impl<B: Backend> Shared<B> {
     /// A panic while the lock is held cannot leave the state half changed, so it is taken anyway.
-    fn lock(&self) -> MutexGuard<'_, State<B::Request, B::Reply>> {
+    fn lock(&self) -> Locked<'_, B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enqueue(
-        &self,
-        job: Job<B::Request, B::Reply>,
-    ) -> Result<MutexGuard<'_, State<B::Request, B::Reply>>, StoreError> {
+    fn enqueue(&self, job: Job<B::Request, B::Reply>) -> Result<Locked<'_, B>, StoreError> {
         let mut state = self.lock();
         if state.queue.len() >= self.limits.queue {
             drop(state);
@@ -185,10 +184,7 @@ impl<B: Backend> Shared<B> {
     }
 
     /// Runs one batch with the lock released, and takes it again.
-    fn lead<'a>(
-        self: &'a Arc<Self>,
-        mut state: MutexGuard<'a, State<B::Request, B::Reply>>,
-    ) -> MutexGuard<'a, State<B::Request, B::Reply>> {
+    fn lead<'a>(self: &'a Arc<Self>, mut state: Locked<'a, B>) -> Locked<'a, B> {
         state.leaders += 1;
         let batch = self.take_batch(&mut state);
         if !state.queue.is_empty() {

@@ -161,7 +161,9 @@ fn what_is_queued_when_the_batcher_goes_is_still_answered() {
     }
     assert!(sizes.recv().is_ok());
     drop(batcher);
-    (0..3).for_each(|_| drop(go.send(())));
+    for _ in 0..3 {
+        let _ = go.send(());
+    }
 
     assert_eq!(answers.iter().take(3).collect::<Vec<_>>(), [Ok(0), Ok(1), Ok(2)]);
 }

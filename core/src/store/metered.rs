@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Done, Reply, Request, Store};
+use super::{Done, Found, Incidents, Reply, Request, Store};
 use crate::error::StoreError;
 use crate::time::UnixMillis;
 
@@ -48,7 +48,9 @@ impl<S: Store> Metered<S> {
             replace: meters.replace.figures(),
             save: meters.save.figures(),
             touch: meters.touch.figures(),
-            foreign_records: self.store.foreign_records(),
+            merges: meters.merges.load(Ordering::Relaxed),
+            writes_to_gone: meters.writes_to_gone.load(Ordering::Relaxed),
+            incidents: self.store.incidents(),
         }
     }
 }
@@ -59,6 +61,7 @@ impl<S: Store> Store for Metered<S> {
         let started_at = Instant::now();
         let outcome = self.store.call(request, now);
         meter.count(started_at, outcome.is_err());
+        self.meters.count_found(&outcome);
         outcome
     }
 
@@ -68,13 +71,14 @@ impl<S: Store> Store for Metered<S> {
         let started_at = Instant::now();
         let counted = move |outcome: Result<Reply, StoreError>| {
             meter(&meters).count(started_at, outcome.is_err());
+            meters.count_found(&outcome);
             done(outcome);
         };
         self.store.submit(request, now, Box::new(counted));
     }
 
-    fn foreign_records(&self) -> u64 {
-        self.store.foreign_records()
+    fn incidents(&self) -> Incidents {
+        self.store.incidents()
     }
 }
 
@@ -95,8 +99,12 @@ pub struct StoreFigures {
     pub save: OperationFigures,
     /// Calls of [`Store::touch`].
     pub touch: OperationFigures,
-    /// See [`Store::foreign_records`].
-    pub foreign_records: u64,
+    /// Writes that met another request's, and were merged with it.
+    pub merges: u64,
+    /// Writes that came after the session was destroyed or had expired, and were not done.
+    pub writes_to_gone: u64,
+    /// See [`Incidents`].
+    pub incidents: Incidents,
 }
 
 /// What one operation of a store did so far.
@@ -135,9 +143,20 @@ struct Meters {
     replace: Meter,
     save: Meter,
     touch: Meter,
+    merges: AtomicU64,
+    writes_to_gone: AtomicU64,
 }
 
 impl Meters {
+    fn count_found(&self, outcome: &Result<Reply, StoreError>) {
+        let counter = match outcome {
+            Ok(Reply::Replace(Found::Changed(_))) => &self.merges,
+            Ok(Reply::Replace(Found::Gone)) => &self.writes_to_gone,
+            _ => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn pick(request: &Request) -> fn(&Self) -> &Meter {
         match request {
             Request::Create { .. } => |meters| &meters.create,

@@ -6,11 +6,14 @@
 //!   update      saving onto what was loaded, merging, regenerating: the same for every store
 //!   future      awaiting an answer
 //!   memory      MemoryStore: this process, bounded
+//!   file        FileStore: one file, no server
 //!   redis       RedisStore: batches of commands over a pool of connections
 //!   metered     Metered: counts and times the calls of any store
 //! ```
 
+mod file;
 mod future;
+mod incidents;
 #[cfg(test)]
 mod interleavings;
 mod memory;
@@ -21,6 +24,7 @@ mod update;
 
 use std::sync::Arc;
 
+pub use file::{Durability, FileConfig, FileStore};
 pub use future::Pending;
 pub use memory::{MemoryConfig, MemoryStore};
 pub use metered::{LATENCY_BUCKETS, Metered, OperationFigures, StoreFigures};
@@ -34,6 +38,20 @@ use crate::session_id::SessionId;
 use crate::time::{Ttl, UnixMillis};
 use update::{Regenerate, Update};
 
+/// What has gone wrong in a store without being anybody's error.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Incidents {
+    /// Calls that were refused without asking, since the store was down.
+    pub calls_not_tried: u64,
+    /// Records that carried another id than the one they were stored under.
+    ///
+    /// Above zero, something is badly wrong: replies reach the wrong caller, or somebody writes
+    /// into the store. Raise an alarm.
+    pub foreign_records: u64,
+    /// Records that were no payload of a session.
+    pub unreadable_records: u64,
+}
+
 /// What is called with the answer to a submitted request.
 pub type Done = Box<dyn FnOnce(Result<Reply, StoreError>) + Send>;
 
@@ -44,7 +62,7 @@ pub type Done = Box<dyn FnOnce(Result<Reply, StoreError>) + Send>;
 /// - **none is not an error, and an error is not none.** A record that is absent, expired or
 ///   unreadable is none. A store that is out of reach is an error: the session may be alive.
 /// - **a record belongs to its id.** A record that carries another id than the one it was asked
-///   for is never returned: it is none, and counted.
+///   for is never returned: it is none, and counted in the [`Incidents`].
 /// - **a value is verbatim.** What was saved is loaded byte for byte.
 /// - **each request is one step**: nothing gets in between its comparison and its write.
 /// - **destroying what is absent succeeds**; a destroy that fails is an error.
@@ -71,12 +89,9 @@ pub trait Store: Send + Sync {
         done(self.call(request, now));
     }
 
-    /// Records met so far that carried another id than the one they were stored under.
-    ///
-    /// Above zero, something is badly wrong: replies reach the wrong caller, or somebody writes
-    /// into the store. Raise an alarm.
-    fn foreign_records(&self) -> u64 {
-        0
+    /// What has gone wrong so far without being anybody's error.
+    fn incidents(&self) -> Incidents {
+        Incidents::default()
     }
 
     /// Does what `request` asks for; the answer can be awaited on any runtime.
@@ -268,7 +283,7 @@ impl<S: Store + ?Sized> Store for Box<S> {
         (**self).submit(request, now, done);
     }
 
-    fn foreign_records(&self) -> u64 {
-        (**self).foreign_records()
+    fn incidents(&self) -> Incidents {
+        (**self).incidents()
     }
 }

@@ -15,7 +15,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use redis::{Cmd, Value};
@@ -27,6 +26,7 @@ use crate::batch::{Backend, Job};
 use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::session_id::SessionId;
+use crate::store::incidents::RecordCheck;
 use crate::store::{Reply, Request};
 use crate::time::Ttl;
 
@@ -34,14 +34,14 @@ use crate::time::Ttl;
 pub(super) struct Commands {
     pool: Pool,
     prefix: String,
-    foreign_records: Arc<AtomicU64>,
+    records: Arc<RecordCheck>,
 }
 
 type Batch = Vec<Job<Request, Reply>>;
 
 impl Commands {
-    pub(super) fn new(pool: Pool, prefix: String, foreign_records: Arc<AtomicU64>) -> Self {
-        Self { pool, prefix, foreign_records }
+    pub(super) fn new(pool: Pool, prefix: String, records: Arc<RecordCheck>) -> Self {
+        Self { pool, prefix, records }
     }
 
     /// Sends a batch and answers it; gives back what may and should be sent once more.
@@ -124,7 +124,9 @@ impl Commands {
             (Request::Create { .. }, Value::Nil) => Reply::Create(false),
             (Request::Destroy { .. }, Value::Int(_)) => Reply::Destroy,
             (Request::Load { .. }, Value::Nil) => Reply::Load(None),
-            (Request::Load { id }, Value::BulkString(bytes)) => Reply::Load(self.own(id, bytes)),
+            (Request::Load { id }, Value::BulkString(bytes)) => {
+                Reply::Load(self.records.own(id, String::from_utf8(bytes).ok()))
+            }
             (Request::Save { .. }, Value::Okay) => Reply::Save,
             (Request::Touch { .. }, Value::Int(count)) => Reply::Touch(count == 1),
             _ => return Err(StoreError::Protocol),
@@ -152,17 +154,6 @@ impl Commands {
             }
             _ => Err(StoreError::Protocol),
         }
-    }
-
-    /// The payload in a record, if it is the one of the session `id`.
-    fn own(&self, id: &SessionId, bytes: Vec<u8>) -> Option<Payload> {
-        // What is no payload belongs to somebody else, or to nobody: to us it is absent.
-        let payload = String::from_utf8(bytes).ok().and_then(|text| Payload::parse(text).ok())?;
-        let own = payload.belongs_to(id);
-        if !own {
-            self.foreign_records.fetch_add(1, Ordering::Relaxed);
-        }
-        own.then_some(payload)
     }
 
     fn set(&self, payload: &Payload, ttl: Ttl) -> Result<Cmd, StoreError> {

@@ -1,14 +1,15 @@
 //! Keeps payloads in Redis, as `@rudderjs/session` does.
 //!
 //! ```text
-//!   RedisStore -> Batcher -> commands          what is sent, and what a reply means
-//!                              |  compare_and_set   by what the server offers
-//!                              v
-//!                            pool              r2d2: who gets a connection when
-//!                              v
-//!                            connection        one socket, one deadline, one poison flag
+//!   RedisStore -> breaker            is the server there at all?
+//!              -> Batcher            who goes together
+//!              -> commands           what is sent, and what a reply means
+//!                 compare_and_set    the same, by what the server offers
+//!              -> pool               r2d2: who gets a connection when
+//!              -> connection         one socket, one deadline, one poison flag
 //! ```
 
+mod breaker;
 mod commands;
 mod compare_and_set;
 mod connection;
@@ -16,15 +17,16 @@ mod pool;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
-use super::{Done, Reply, Request, Store};
+use super::incidents::RecordCheck;
+use super::{Done, Incidents, Reply, Request, Store};
 use crate::batch::{Batcher, Limits};
 use crate::error::{ConfigError, StoreError};
 use crate::time::UnixMillis;
+use breaker::Breaker;
 use commands::Commands;
 use pool::Pool;
 
@@ -80,7 +82,8 @@ impl fmt::Debug for RedisConfig {
 pub struct RedisStore {
     batcher: Batcher<Commands>,
     deadline: Duration,
-    foreign_records: Arc<AtomicU64>,
+    breaker: Arc<Breaker>,
+    records: Arc<RecordCheck>,
 }
 
 impl RedisStore {
@@ -100,26 +103,37 @@ impl RedisStore {
             return Err(ConfigError::Deadline);
         }
         let pool = Pool::new(info, config.pool_size, config.deadline);
-        let foreign_records = Arc::default();
-        let commands = Commands::new(pool, config.prefix, Arc::clone(&foreign_records));
+        let records = Arc::default();
+        let commands = Commands::new(pool, config.prefix, Arc::clone(&records));
         let leaders = config.pool_size as usize;
         let limits = Limits { leaders, batch: MAX_BATCH, queue: MAX_QUEUE };
         let batcher = Batcher::new(commands, limits);
-        Ok(Self { batcher, deadline: config.deadline, foreign_records })
+        let breaker = Arc::new(Breaker::new(Instant::now()));
+        Ok(Self { batcher, deadline: config.deadline, breaker, records })
     }
 }
 
 impl Store for RedisStore {
     fn call(&self, request: Request, _: UnixMillis) -> Result<Reply, StoreError> {
-        self.batcher.call(request, self.deadline)
+        self.breaker.admit(Instant::now())?;
+        let outcome = self.batcher.call(request, self.deadline);
+        self.breaker.learn(&outcome, Instant::now());
+        outcome
     }
 
     fn submit(&self, request: Request, _: UnixMillis, done: Done) {
-        self.batcher.submit(request, self.deadline, done);
+        if let Err(error) = self.breaker.admit(Instant::now()) {
+            return done(Err(error));
+        }
+        let breaker = Arc::clone(&self.breaker);
+        self.batcher.submit(request, self.deadline, move |outcome| {
+            breaker.learn(&outcome, Instant::now());
+            done(outcome);
+        });
     }
 
-    fn foreign_records(&self) -> u64 {
-        self.foreign_records.load(Ordering::Relaxed)
+    fn incidents(&self) -> Incidents {
+        Incidents { calls_not_tried: self.breaker.refusals(), ..self.records.incidents() }
     }
 }
 

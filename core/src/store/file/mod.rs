@@ -1,0 +1,138 @@
+//! Keeps payloads in one file, without a server.
+//!
+//! ```text
+//!   FileStore -- load --> a snapshot, read here and now
+//!             -- the rest --> Batcher --> transaction    many callers, one commit
+//! ```
+//!
+//! The file is redb's: crash-safe, one writer at a time, any number of readers. Because a commit
+//! that reaches the disk costs milliseconds, all that waits is committed together. The layout of
+//! the tables is `transaction`'s.
+
+mod transaction;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Done, Incidents, Reply, Request, Store};
+use crate::batch::{Batcher, Limits};
+use crate::error::{OpenError, StoreError};
+use crate::time::UnixMillis;
+use transaction::{Database, Transactions};
+
+/// When a write is safe from a crash of the machine.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Durability {
+    /// Before the call returns: what was acknowledged is there after any crash.
+    #[default]
+    Immediate,
+    /// A tenth of a second later: a crash of the machine or of this process loses at most what
+    /// was acknowledged in the last tenth of a second, and never leaves half of anything. Many
+    /// times faster.
+    Eventual,
+}
+
+/// Where the file is, and how a [`FileStore`] uses it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FileConfig {
+    /// The file; it is made if it is not there, its folder is not.
+    pub path: PathBuf,
+    /// When a write is safe.
+    pub durability: Durability,
+    /// How long one call may wait for the disk. 5 seconds by default.
+    pub deadline: Duration,
+}
+
+impl FileConfig {
+    /// The defaults, for the file at `path`.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        let (durability, deadline) = (Durability::default(), Duration::from_secs(5));
+        Self { path: path.into(), durability, deadline }
+    }
+}
+
+/// A [`Store`] in a file of its own.
+///
+/// ```
+/// use rudder_session::{FileConfig, FileStore, Payload, SessionId, Store, Ttl, UnixMillis};
+///
+/// # let folder = std::env::temp_dir().join(format!("rudder-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("sessions.redb");
+/// let store = FileStore::open(FileConfig::at(&path))?;
+/// let id = SessionId::random()?;
+/// store.create(&Payload::new(&id), Ttl::from_seconds(7200)?, UnixMillis::new(0))?;
+/// drop(store);
+///
+/// let store = FileStore::open(FileConfig::at(&path))?;
+/// assert!(store.load(&id, UnixMillis::new(1))?.is_some());
+/// # drop(store);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct FileStore {
+    // Before the database: what is queued must be run while that is open.
+    batcher: Batcher<Transactions>,
+    database: Arc<Database>,
+    deadline: Duration,
+}
+
+impl FileStore {
+    /// Opens the file, or makes it.
+    ///
+    /// A file that was not closed in order, after a crash, is repaired first, which takes time
+    /// in proportion to its size.
+    ///
+    /// # Errors
+    ///
+    /// - [`OpenError::InUse`] if another process (or another store of this one) has it open.
+    /// - [`OpenError::Foreign`] if it is something else than a file of ours, which is left as
+    ///   it is.
+    /// - [`OpenError::Damaged`] if it is one, but cannot be repaired.
+    /// - [`OpenError::Io`] if the system does not let us.
+    pub fn open(config: FileConfig) -> Result<Self, OpenError> {
+        let database = Arc::new(Database::open(&config.path, config.durability)?);
+        // One writer at a time is all that the file allows.
+        let limits = Limits { leaders: 1, batch: MAX_BATCH, queue: MAX_QUEUE };
+        let batcher = Batcher::new(Transactions::new(Arc::clone(&database)), limits);
+        Ok(Self { batcher, database, deadline: config.deadline })
+    }
+}
+
+impl Store for FileStore {
+    fn call(&self, request: Request, now: UnixMillis) -> Result<Reply, StoreError> {
+        match request {
+            Request::Load { id } => self.database.load(&id, now).map(Reply::Load),
+            request => self.batcher.call((request, now), self.deadline),
+        }
+    }
+
+    fn submit(&self, request: Request, now: UnixMillis, done: Done) {
+        match request {
+            // A read of a few pages costs less than handing it to another thread.
+            Request::Load { .. } => done(self.call(request, now)),
+            request => self.batcher.submit((request, now), self.deadline, done),
+        }
+    }
+
+    fn incidents(&self) -> Incidents {
+        self.database.incidents()
+    }
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore").field("batcher", &self.batcher).finish_non_exhaustive()
+    }
+}
+
+/// Writes in one commit.
+const MAX_BATCH: usize = 1024;
+
+/// Writes that may wait for the disk.
+const MAX_QUEUE: usize = 65_536;
+
+#[cfg(test)]
+mod tests;
