@@ -6,6 +6,26 @@ use super::Incidents;
 use crate::payload::Payload;
 use crate::session_id::SessionId;
 
+/// What lies in a session's place.
+#[derive(Debug)]
+pub(super) enum Record {
+    /// Another session's payload.
+    Foreign,
+    Own(Payload),
+    /// No payload. It belongs to somebody else, or to nobody.
+    Unreadable,
+}
+
+impl Record {
+    /// What is served of it.
+    pub(super) fn own(self) -> Option<Payload> {
+        match self {
+            Self::Own(payload) => Some(payload),
+            Self::Foreign | Self::Unreadable => None,
+        }
+    }
+}
+
 /// Records that were not served.
 #[derive(Debug, Default)]
 pub(super) struct RecordCheck {
@@ -14,18 +34,18 @@ pub(super) struct RecordCheck {
 }
 
 impl RecordCheck {
-    /// The payload in `text`, if it is the record of the session `id`.
-    pub(super) fn own(&self, id: &SessionId, text: Option<String>) -> Option<Payload> {
-        // What is no payload belongs to somebody else, or to nobody: to us it is absent.
+    /// Looks at `text`, which lies in the place of the session `id`.
+    pub(super) fn look(&self, id: &SessionId, text: Option<String>) -> Record {
         let Some(payload) = text.and_then(|text| Payload::parse(text).ok()) else {
             self.unreadable.fetch_add(1, Ordering::Relaxed);
-            return None;
+            return Record::Unreadable;
         };
-        let own = payload.belongs_to(id);
-        if !own {
+        if payload.belongs_to(id) {
+            Record::Own(payload)
+        } else {
             self.foreign.fetch_add(1, Ordering::Relaxed);
+            Record::Foreign
         }
-        own.then_some(payload)
     }
 
     pub(super) fn incidents(&self) -> Incidents {

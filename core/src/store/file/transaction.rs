@@ -67,7 +67,7 @@ impl Database {
         if row.as_ref().is_some_and(|row| !row.is_alive(now)) {
             return Ok(None);
         }
-        Ok(self.records.own(id, row.map(|row| row.json.to_owned())))
+        Ok(self.records.look(id, row.map(|row| row.json.to_owned())).own())
     }
 
     pub(super) fn incidents(&self) -> Incidents {
@@ -212,7 +212,7 @@ impl Tables<'_> {
             }
             Request::Load { id } => {
                 let json = self.alive(id, now)?;
-                Reply::Load(json.and_then(|json| records.own(id, Some(json))))
+                Reply::Load(json.and_then(|json| records.look(id, Some(json)).own()))
             }
             Request::Remove { id, expected } => {
                 let found = self.compare(id, expected, now)?;

@@ -20,13 +20,13 @@ use std::time::Instant;
 use redis::{Cmd, Value};
 
 use super::compare_and_set;
-use super::connection::{Connection, accepted};
+use super::connection::{Connection, Step, accepted};
 use super::pool::Pool;
 use crate::batch::{Backend, Job};
 use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::session_id::SessionId;
-use crate::store::incidents::RecordCheck;
+use crate::store::incidents::{Record, RecordCheck};
 use crate::store::{Reply, Request};
 use crate::time::Ttl;
 
@@ -64,13 +64,18 @@ impl Commands {
         let mut again = Vec::new();
         connection.request_each(&packed, together.len(), deadline, |outcome| {
             // One job for each reply, in their order.
-            let Some(job) = together.pop_front() else { return };
-            match outcome.and_then(|reply| self.meaning(&job.request, reply)) {
+            let Some(job) = together.pop_front() else { return Step::Out };
+            let (meaning, step) = match outcome {
+                Ok(reply) => self.meaning(&job.request, reply),
+                Err(error) => (Err(error), Step::In),
+            };
+            match meaning {
                 Ok(Some(reply)) => job.finish(Ok(reply)),
                 Ok(None) => alone.push(job),
                 Err(StoreError::Disconnected) if job.request.is_repeatable() => again.push(job),
                 Err(error) => job.finish(Err(error)),
             }
+            step
         });
         for job in alone {
             if connection.is_poisoned() {
@@ -113,25 +118,35 @@ impl Commands {
         Ok(Some(command))
     }
 
-    /// What the reply to [`command`](Self::command) says; `None` if the server cannot do it in
-    /// that way.
-    fn meaning(&self, request: &Request, reply: Value) -> Result<Option<Reply>, StoreError> {
-        if let Request::Replace { expected, .. } = request {
-            return Ok(compare_and_set::replaced(reply, expected)?.map(Reply::Replace));
-        }
-        let meaning = match (request, accepted(reply)?) {
+    /// What the reply to [`command`](Self::command) says, nothing if the server cannot do it in
+    /// that way; and whether it is a reply to that command at all.
+    fn meaning(
+        &self,
+        request: &Request,
+        reply: Value,
+    ) -> (Result<Option<Reply>, StoreError>, Step) {
+        let reply = match (request, reply) {
+            (Request::Replace { expected, .. }, reply) => {
+                let found = compare_and_set::replaced(reply, expected);
+                return in_step(found.map(|found| found.map(Reply::Replace)));
+            }
+            (_, error @ Value::ServerError(_)) => return in_step(accepted(error).map(|_| None)),
             (Request::Create { .. }, Value::Okay) => Reply::Create(true),
             (Request::Create { .. }, Value::Nil) => Reply::Create(false),
             (Request::Destroy { .. }, Value::Int(_)) => Reply::Destroy,
             (Request::Load { .. }, Value::Nil) => Reply::Load(None),
             (Request::Load { id }, Value::BulkString(bytes)) => {
-                Reply::Load(self.records.own(id, String::from_utf8(bytes).ok()))
+                let record = self.records.look(id, Some(as_javascript_reads(bytes)));
+                // It may be the answer to somebody else's question, and so may the next ones.
+                let foreign = matches!(record, Record::Foreign);
+                let step = if foreign { Step::Out } else { Step::In };
+                return (Ok(Some(Reply::Load(record.own()))), step);
             }
             (Request::Save { .. }, Value::Okay) => Reply::Save,
             (Request::Touch { .. }, Value::Int(count)) => Reply::Touch(count == 1),
-            _ => return Err(StoreError::Protocol),
+            _ => return in_step(Err(StoreError::Protocol)),
         };
-        Ok(Some(meaning))
+        in_step(Ok(Some(reply)))
     }
 
     /// Does what takes more than one command, or another than was tried.
@@ -170,6 +185,18 @@ impl Commands {
     fn own_record_name(&self, payload: &Payload) -> Result<String, StoreError> {
         payload.session_id().map(|id| self.record_name(&id)).ok_or(StoreError::InvalidId)
     }
+}
+
+/// An outcome that says whether its reply was one to what was asked.
+fn in_step<T>(outcome: Result<T, StoreError>) -> (Result<T, StoreError>, Step) {
+    let step = if matches!(outcome, Err(StoreError::Protocol)) { Step::Out } else { Step::In };
+    (outcome, step)
+}
+
+/// Bytes that are not UTF-8 become U+FFFD.
+fn as_javascript_reads(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned())
 }
 
 impl Backend for Commands {

@@ -81,18 +81,24 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Vec<Value>, StoreError> {
         let mut replies = Vec::with_capacity(count);
-        self.request_each(packed, count, deadline, |reply| replies.push(reply));
+        self.request_each(packed, count, deadline, |reply| {
+            replies.push(reply);
+            Step::In
+        });
         replies.into_iter().collect()
     }
 
     /// Sends packed commands in one go and calls `on_reply` exactly `count` times, in their
     /// order: with each reply as it is read, and with the error from where there is one.
+    ///
+    /// Only the meaning of a reply can tell that it is none to this request; if `on_reply` says
+    /// so, the replies after it are not to be trusted either, and are not read.
     pub(crate) fn request_each(
         &mut self,
         packed: &[u8],
         count: usize,
         deadline: Instant,
-        mut on_reply: impl FnMut(Result<Value, StoreError>),
+        mut on_reply: impl FnMut(Result<Value, StoreError>) -> Step,
     ) {
         self.poisoned = true;
         let mut ends = false;
@@ -106,7 +112,9 @@ impl Connection {
                 Ok(reply) => ends |= ends_the_connection(reply),
                 Err(failure) => error = Some(failure.clone()),
             }
-            on_reply(outcome);
+            if on_reply(outcome) == Step::Out && error.is_none() {
+                error = Some(StoreError::Disconnected);
+            }
         }
         self.poisoned = ends || error.is_some();
         self.idle_since = Instant::now();
@@ -147,6 +155,14 @@ impl Connection {
             (Err(_), None) => Err(StoreError::Protocol),
         }
     }
+}
+
+/// Whether a reply answers what was asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    In,
+    /// It answers something else: an earlier command, for all we know.
+    Out,
 }
 
 /// A reply that is no error reply.
