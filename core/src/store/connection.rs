@@ -66,7 +66,7 @@ impl Connection {
         self.poisoned = false;
         self.idle_since = Instant::now();
         if let Value::ServerError(error) = &reply {
-            let code = error.code().to_owned();
+            let code = error_code(error.code());
             // What these say of the server holds for the whole connection: it is being started,
             // it became a replica, or it wants to be asked elsewhere.
             self.poisoned =
@@ -76,16 +76,23 @@ impl Connection {
         Ok(reply)
     }
 
+    /// Takes the connection out of use, for doubts that only the meaning of a reply can raise.
+    pub(crate) fn poison(&mut self) {
+        self.poisoned = true;
+    }
+
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned
     }
 
     /// Whether the server has ended the connection, or sent bytes that nobody asked for.
     ///
-    /// Asks the socket, not the server, and only after a pause: it costs three system calls, and
-    /// a connection that worked a moment ago rarely ended since.
-    pub(crate) fn has_gone_stale(&self) -> bool {
-        self.idle_since.elapsed() > STALE_CHECK_AFTER && !self.stream.is_quiet()
+    /// Asks the socket, not the server, and only after a pause or if another connection was lost
+    /// since: it costs three system calls, and one that worked a moment ago rarely ended since.
+    pub(crate) fn has_gone_stale(&self, another_lost_at: Option<Instant>) -> bool {
+        let doubtful = self.idle_since.elapsed() > STALE_CHECK_AFTER
+            || another_lost_at.is_some_and(|at| self.idle_since <= at);
+        doubtful && !self.stream.is_quiet()
     }
 
     fn send(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), StoreError> {
@@ -235,6 +242,12 @@ impl Read for DeadlineReader<'_> {
             ErrorKind::Other.into()
         })
     }
+}
+
+/// The first word of an error reply, if it is a code: anything else may quote what was sent.
+fn error_code(word: &str) -> String {
+    let is_code = word.len() <= 32 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    if is_code { word.to_owned() } else { "ERR".to_owned() }
 }
 
 /// Time left until `deadline`, never zero: a socket takes zero for "no limit".

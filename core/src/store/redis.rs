@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Value};
 
 use super::Store;
+use super::connection::Connection;
 use super::pool::Pool;
 use crate::error::{ConfigError, StoreError};
 use crate::payload::Payload;
@@ -105,14 +106,33 @@ impl RedisStore {
 
     /// Sends a command that may be sent twice without harm: if the connection turns out to be
     /// dead, once more on another one.
-    fn repeatable(&self, command: &Cmd) -> Result<Value, StoreError> {
+    fn repeatable<T>(
+        &self,
+        command: &Cmd,
+        read: impl Fn(Value, &mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let deadline = Instant::now() + self.deadline;
-        match self.pool.with(deadline, |connection| connection.command(command, deadline)) {
-            Err(StoreError::Disconnected) => {
-                self.pool.with(deadline, |connection| connection.command(command, deadline))
-            }
+        match self.once(command, deadline, &read) {
+            Err(StoreError::Disconnected) => self.once(command, deadline, &read),
             outcome => outcome,
         }
+    }
+
+    /// Sends a command, and has `read` say what its reply means.
+    fn once<T>(
+        &self,
+        command: &Cmd,
+        deadline: Instant,
+        read: impl Fn(Value, &mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.pool.with(deadline, |connection| {
+            let meaning = read(connection.command(command, deadline)?, connection);
+            // A whole reply, but of another kind: that to an earlier command, for all we know.
+            if matches!(meaning, Err(StoreError::Protocol)) {
+                connection.poison();
+            }
+            meaning
+        })
     }
 }
 
@@ -120,20 +140,26 @@ impl Store for RedisStore {
     fn load(&self, id: &SessionId, _: UnixMillis) -> Result<Option<Payload>, StoreError> {
         let mut command = Cmd::with_capacity(2, 128);
         command.arg("GET").arg(self.record_name(id));
-        let bytes = match self.repeatable(&command)? {
-            Value::Nil => return Ok(None),
-            Value::BulkString(bytes) => bytes,
-            _ => return Err(StoreError::Protocol),
-        };
-        // What is no payload belongs to somebody else, or to nobody: to us it is absent.
-        let payload = String::from_utf8(bytes).ok().and_then(|text| Payload::parse(text).ok());
-        Ok(payload.filter(|payload| {
-            let own = payload.belongs_to(id);
-            if !own {
-                self.foreign_records.fetch_add(1, Ordering::Relaxed);
-            }
-            own
-        }))
+        self.repeatable(&command, |reply, connection| {
+            let bytes = match reply {
+                Value::Nil => return Ok(None),
+                Value::BulkString(bytes) => bytes,
+                _ => return Err(StoreError::Protocol),
+            };
+            // As JavaScript reads it: bytes that are not UTF-8 become U+FFFD.
+            let text = String::from_utf8(bytes)
+                .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned());
+            // What is no payload belongs to somebody else, or to nobody: to us it is absent.
+            Ok(Payload::parse(text).ok().filter(|payload| {
+                let own = payload.belongs_to(id);
+                if !own {
+                    self.foreign_records.fetch_add(1, Ordering::Relaxed);
+                    // It may also be the answer to somebody else's question.
+                    connection.poison();
+                }
+                own
+            }))
+        })
     }
 
     fn save(&self, payload: &Payload, ttl: Ttl, _: UnixMillis) -> Result<(), StoreError> {
@@ -144,28 +170,28 @@ impl Store for RedisStore {
         let deadline = Instant::now() + self.deadline;
         // Not repeated: if the first try got through and somebody logged out since, the second
         // would undo that.
-        match self.pool.with(deadline, |connection| connection.command(&command, deadline))? {
+        self.once(&command, deadline, |reply, _| match reply {
             Value::Okay => Ok(()),
             _ => Err(StoreError::Protocol),
-        }
+        })
     }
 
     fn touch(&self, id: &SessionId, ttl: Ttl, _: UnixMillis) -> Result<bool, StoreError> {
         let mut command = Cmd::with_capacity(3, 128);
         command.arg("EXPIRE").arg(self.record_name(id)).arg(ttl.as_seconds());
-        match self.repeatable(&command)? {
+        self.repeatable(&command, |reply, _| match reply {
             Value::Int(count) => Ok(count == 1),
             _ => Err(StoreError::Protocol),
-        }
+        })
     }
 
     fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
         let mut command = Cmd::with_capacity(2, 128);
         command.arg("DEL").arg(self.record_name(id));
-        match self.repeatable(&command)? {
+        self.repeatable(&command, |reply, _| match reply {
             Value::Int(_) => Ok(()),
             _ => Err(StoreError::Protocol),
-        }
+        })
     }
 
     fn foreign_records(&self) -> u64 {
