@@ -13,7 +13,7 @@
 //!   [`Slot`] that holds either a connection or the reason why there is none.
 
 use std::convert::Infallible;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use r2d2::{ManageConnection, NopErrorHandler};
@@ -28,12 +28,14 @@ pub(crate) struct Pool {
     size: u32,
     deadline: Duration,
     slots: OnceLock<r2d2::Pool<Manager>>,
+    /// When a connection was last found to have ended in the middle of a call.
+    lost_at: Mutex<Option<Instant>>,
 }
 
 impl Pool {
     /// A pool of at most `size` connections, each made within `deadline`.
     pub(crate) fn new(info: ConnectionInfo, size: u32, deadline: Duration) -> Self {
-        Self { info, size, deadline, slots: OnceLock::new() }
+        Self { info, size, deadline, slots: OnceLock::new(), lost_at: Mutex::new(None) }
     }
 
     /// Lends a connection to `call`; drops it afterwards if it is poisoned.
@@ -54,10 +56,23 @@ impl Pool {
                         return Err(error.clone());
                     }
                 }
-                Slot::Open(connection) if connection.has_gone_stale() => slot.discard(),
-                Slot::Open(connection) => return call(connection),
+                Slot::Open(connection) if connection.has_gone_stale(*self.lost_at()) => {
+                    slot.discard();
+                }
+                Slot::Open(connection) => {
+                    let outcome = call(connection);
+                    if matches!(outcome, Err(StoreError::Disconnected)) {
+                        // What ended one may have ended all: a restart, a fail-over.
+                        *self.lost_at() = Some(Instant::now());
+                    }
+                    return outcome;
+                }
             }
         }
+    }
+
+    fn lost_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why nothing came free: every connection is in use, or the server does not let us in.

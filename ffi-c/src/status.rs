@@ -1,0 +1,393 @@
+//! Says what a call came to, as a number that never changes its meaning.
+//!
+//! ```text
+//!   0        done
+//!   1..9     the caller's arguments
+//!   10..19   the client's bytes: a cookie value was refused
+//!   20..29   the system: store, pool, randomness
+//!   30..39   this library
+//!   40..59   the caller's configuration
+//!   100..    done, and the answer is none
+//! ```
+//!
+//! The numbers are ABI: new ones go into the gaps, none is used again for something else. The
+//! first of a group stands for what has no number of its own yet.
+
+use std::ffi::{CStr, c_char, c_int};
+
+use rudder_session_core::{ConfigError, DecodeError, PayloadError, StoreError};
+
+use self::rsess_status::*;
+
+/// What a call came to.
+///
+/// The groups say who is at fault: 1 to 9 the caller's arguments, 10 to 19 the client's bytes,
+/// 20 to 29 the system, 30 to 39 this library, 40 to 59 the caller's configuration. 0 and from
+/// 100 on there is no fault.
+///
+/// Numbers never change their meaning. New ones may join a group, so a program that tells
+/// them apart needs a default branch.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum rsess_status {
+    /// Done: what was asked for is in the results.
+    RSESS_OK = 0,
+
+    /// A pointer is NULL or misaligned, a length is impossible, a text is not UTF-8, or an
+    /// instant is further from 1970 than 8,640,000,000,000,000 ms.
+    RSESS_ERR_INVALID_ARGUMENT = 1,
+    /// The session id cannot name a record: it is not 1 to 128 of A-Z a-z 0-9 - and _.
+    RSESS_ERR_INVALID_ID = 2,
+    /// The payload is not a JSON object whose "id" is a string.
+    RSESS_ERR_NOT_A_PAYLOAD = 3,
+    /// The value is not JSON.
+    RSESS_ERR_NOT_JSON = 4,
+    /// The payload is larger than the whole store may grow.
+    RSESS_ERR_TOO_LARGE = 5,
+
+    /// The cookie value was refused for a reason that has no number of its own.
+    ///
+    /// 10 to 19 are refusals: ordinary traffic. Answer all of them alike, with a fresh
+    /// session; the difference is for logs, and must not reach the client.
+    RSESS_ERR_REFUSED = 10,
+    /// No key of the codec made the signature, or it is not spelled as the codec spells it.
+    RSESS_ERR_BAD_SIGNATURE = 11,
+    /// The signature holds, but the expiry that was signed has passed.
+    RSESS_ERR_EXPIRED = 12,
+    /// The signature holds, but there is no expiry, and the caller asked to refuse that.
+    RSESS_ERR_LEGACY = 13,
+    /// The signature holds, but what was signed is neither a payload nor a session id.
+    RSESS_ERR_MALFORMED = 14,
+    /// The cookie value carries no signature.
+    RSESS_ERR_UNSIGNED = 15,
+
+    /// The store failed in a way that has no number of its own.
+    ///
+    /// 20 to 29 are faults of the system. Never treat one as "no session": the session
+    /// may be alive in a store that is out of reach for a second.
+    RSESS_ERR_STORE = 20,
+    /// No connection of the pool came free within the deadline.
+    RSESS_ERR_STORE_BUSY = 21,
+    /// The connection was lost during the call. A write may or may not have been done.
+    RSESS_ERR_STORE_DISCONNECTED = 22,
+    /// The store sent a reply that makes no sense here.
+    RSESS_ERR_STORE_PROTOCOL = 23,
+    /// The store refused the command, and will again.
+    RSESS_ERR_STORE_REJECTED = 24,
+    /// The store did not answer within the deadline. A write may or may not have been done.
+    RSESS_ERR_STORE_TIMED_OUT = 25,
+    /// The store refused the command for now: it is starting, read-only, busy or full.
+    RSESS_ERR_STORE_UNAVAILABLE = 26,
+    /// No connection to the store could be made.
+    RSESS_ERR_STORE_UNREACHABLE = 27,
+    /// The operating system gave no random bytes.
+    RSESS_ERR_RANDOMNESS = 28,
+
+    /// The library has a bug and stopped in the middle of the call. Please report it.
+    RSESS_ERR_PANIC = 30,
+    /// An earlier call on this codec or store ended in RSESS_ERR_PANIC: free it, make another.
+    RSESS_ERR_POISONED = 31,
+
+    /// A setting was refused for a reason that has no number of its own.
+    RSESS_ERR_CONFIG = 40,
+    /// The cookie name is empty, or holds a character that names of cookies cannot have.
+    RSESS_ERR_CONFIG_COOKIE_NAME = 41,
+    /// The cookie path does not start with a slash, or holds ; or a control character.
+    RSESS_ERR_CONFIG_COOKIE_PATH = 42,
+    /// The cookie name starts with __Host- or __Secure-, and other settings break the rules
+    /// for that: __Secure- needs secure, __Host- needs secure and the path "/".
+    RSESS_ERR_CONFIG_COOKIE_PREFIX = 43,
+    /// same_site is not one of rsess_same_site.
+    RSESS_ERR_CONFIG_COOKIE_SAME_SITE = 44,
+    /// The deadline is more than an hour.
+    RSESS_ERR_CONFIG_DEADLINE = 45,
+    /// The lifetime is not a finite number of minutes above 0, or more than about a century.
+    RSESS_ERR_CONFIG_LIFETIME = 46,
+    /// The pool has more than 1,024 connections.
+    RSESS_ERR_CONFIG_POOL_SIZE = 47,
+    /// The URL is neither redis://[user:password@]host[:port][/db] nor redis+unix:///path.
+    RSESS_ERR_CONFIG_REDIS_URL = 48,
+    /// There is no secret, or one of them is empty.
+    RSESS_ERR_CONFIG_SECRET = 49,
+    /// A secret is the placeholder of the documentation, with which anybody can sign.
+    RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER = 50,
+    /// The TTL is 0 seconds, or more than about a century.
+    RSESS_ERR_CONFIG_TTL = 51,
+
+    /// Done, and there is none: no such record, key or cookie. Not an error.
+    RSESS_NOT_FOUND = 100,
+}
+
+/// Returns the name of a status, such as "RSESS_OK".
+///
+/// The text is static, NUL-terminated, and never NULL; for a number that is no status
+/// it is "unknown status".
+#[unsafe(no_mangle)]
+pub extern "C" fn rsess_status_name(status: c_int) -> *const c_char {
+    let name = rsess_status::from_number(status).map_or(c"unknown status", rsess_status::name);
+    name.as_ptr()
+}
+
+/// Returns whether the same call may succeed later, with nothing changed by the caller.
+///
+/// True for some of the faults of the system (20 to 29), false for all other numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn rsess_status_is_retryable(status: c_int) -> bool {
+    matches!(
+        rsess_status::from_number(status),
+        Some(
+            RSESS_ERR_STORE_BUSY
+                | RSESS_ERR_STORE_DISCONNECTED
+                | RSESS_ERR_STORE_TIMED_OUT
+                | RSESS_ERR_STORE_UNAVAILABLE
+                | RSESS_ERR_STORE_UNREACHABLE
+        )
+    )
+}
+
+/// Returns whether a cookie value was refused (10 to 19): start a fresh session.
+///
+/// False for all other numbers, RSESS_NOT_FOUND included.
+#[unsafe(no_mangle)]
+pub extern "C" fn rsess_status_is_refusal(status: c_int) -> bool {
+    (10..20).contains(&status)
+}
+
+impl rsess_status {
+    fn from_number(number: c_int) -> Option<Self> {
+        ALL.iter().copied().find(|status| *status as c_int == number)
+    }
+
+    fn name(self) -> &'static CStr {
+        match self {
+            RSESS_OK => c"RSESS_OK",
+            RSESS_ERR_INVALID_ARGUMENT => c"RSESS_ERR_INVALID_ARGUMENT",
+            RSESS_ERR_INVALID_ID => c"RSESS_ERR_INVALID_ID",
+            RSESS_ERR_NOT_A_PAYLOAD => c"RSESS_ERR_NOT_A_PAYLOAD",
+            RSESS_ERR_NOT_JSON => c"RSESS_ERR_NOT_JSON",
+            RSESS_ERR_TOO_LARGE => c"RSESS_ERR_TOO_LARGE",
+            RSESS_ERR_REFUSED => c"RSESS_ERR_REFUSED",
+            RSESS_ERR_BAD_SIGNATURE => c"RSESS_ERR_BAD_SIGNATURE",
+            RSESS_ERR_EXPIRED => c"RSESS_ERR_EXPIRED",
+            RSESS_ERR_LEGACY => c"RSESS_ERR_LEGACY",
+            RSESS_ERR_MALFORMED => c"RSESS_ERR_MALFORMED",
+            RSESS_ERR_UNSIGNED => c"RSESS_ERR_UNSIGNED",
+            RSESS_ERR_STORE => c"RSESS_ERR_STORE",
+            RSESS_ERR_STORE_BUSY => c"RSESS_ERR_STORE_BUSY",
+            RSESS_ERR_STORE_DISCONNECTED => c"RSESS_ERR_STORE_DISCONNECTED",
+            RSESS_ERR_STORE_PROTOCOL => c"RSESS_ERR_STORE_PROTOCOL",
+            RSESS_ERR_STORE_REJECTED => c"RSESS_ERR_STORE_REJECTED",
+            RSESS_ERR_STORE_TIMED_OUT => c"RSESS_ERR_STORE_TIMED_OUT",
+            RSESS_ERR_STORE_UNAVAILABLE => c"RSESS_ERR_STORE_UNAVAILABLE",
+            RSESS_ERR_STORE_UNREACHABLE => c"RSESS_ERR_STORE_UNREACHABLE",
+            RSESS_ERR_RANDOMNESS => c"RSESS_ERR_RANDOMNESS",
+            RSESS_ERR_PANIC => c"RSESS_ERR_PANIC",
+            RSESS_ERR_POISONED => c"RSESS_ERR_POISONED",
+            RSESS_ERR_CONFIG => c"RSESS_ERR_CONFIG",
+            RSESS_ERR_CONFIG_COOKIE_NAME => c"RSESS_ERR_CONFIG_COOKIE_NAME",
+            RSESS_ERR_CONFIG_COOKIE_PATH => c"RSESS_ERR_CONFIG_COOKIE_PATH",
+            RSESS_ERR_CONFIG_COOKIE_PREFIX => c"RSESS_ERR_CONFIG_COOKIE_PREFIX",
+            RSESS_ERR_CONFIG_COOKIE_SAME_SITE => c"RSESS_ERR_CONFIG_COOKIE_SAME_SITE",
+            RSESS_ERR_CONFIG_DEADLINE => c"RSESS_ERR_CONFIG_DEADLINE",
+            RSESS_ERR_CONFIG_LIFETIME => c"RSESS_ERR_CONFIG_LIFETIME",
+            RSESS_ERR_CONFIG_POOL_SIZE => c"RSESS_ERR_CONFIG_POOL_SIZE",
+            RSESS_ERR_CONFIG_REDIS_URL => c"RSESS_ERR_CONFIG_REDIS_URL",
+            RSESS_ERR_CONFIG_SECRET => c"RSESS_ERR_CONFIG_SECRET",
+            RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER => c"RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER",
+            RSESS_ERR_CONFIG_TTL => c"RSESS_ERR_CONFIG_TTL",
+            RSESS_NOT_FOUND => c"RSESS_NOT_FOUND",
+        }
+    }
+}
+
+impl From<DecodeError> for rsess_status {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::BadSignature => RSESS_ERR_BAD_SIGNATURE,
+            DecodeError::Expired => RSESS_ERR_EXPIRED,
+            DecodeError::Legacy => RSESS_ERR_LEGACY,
+            DecodeError::Malformed => RSESS_ERR_MALFORMED,
+            DecodeError::Unsigned => RSESS_ERR_UNSIGNED,
+            _ => RSESS_ERR_REFUSED,
+        }
+    }
+}
+
+impl From<ConfigError> for rsess_status {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Deadline => RSESS_ERR_CONFIG_DEADLINE,
+            ConfigError::EmptyKey | ConfigError::EmptyKeyRing => RSESS_ERR_CONFIG_SECRET,
+            ConfigError::InvalidCookieName => RSESS_ERR_CONFIG_COOKIE_NAME,
+            ConfigError::InvalidCookiePath => RSESS_ERR_CONFIG_COOKIE_PATH,
+            ConfigError::InvalidCookiePrefix => RSESS_ERR_CONFIG_COOKIE_PREFIX,
+            ConfigError::InvalidLifetime => RSESS_ERR_CONFIG_LIFETIME,
+            ConfigError::InvalidRedisUrl => RSESS_ERR_CONFIG_REDIS_URL,
+            ConfigError::InvalidSameSite => RSESS_ERR_CONFIG_COOKIE_SAME_SITE,
+            ConfigError::PlaceholderSecret => RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER,
+            ConfigError::PoolSize => RSESS_ERR_CONFIG_POOL_SIZE,
+            ConfigError::Ttl => RSESS_ERR_CONFIG_TTL,
+            _ => RSESS_ERR_CONFIG,
+        }
+    }
+}
+
+impl From<PayloadError> for rsess_status {
+    fn from(error: PayloadError) -> Self {
+        match error {
+            PayloadError::NotJson => RSESS_ERR_NOT_JSON,
+            _ => RSESS_ERR_NOT_A_PAYLOAD,
+        }
+    }
+}
+
+impl From<StoreError> for rsess_status {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => RSESS_ERR_STORE_BUSY,
+            StoreError::Disconnected => RSESS_ERR_STORE_DISCONNECTED,
+            StoreError::InvalidId => RSESS_ERR_INVALID_ID,
+            StoreError::Protocol => RSESS_ERR_STORE_PROTOCOL,
+            StoreError::Randomness => RSESS_ERR_RANDOMNESS,
+            StoreError::Rejected { .. } if error.is_retryable() => RSESS_ERR_STORE_UNAVAILABLE,
+            StoreError::Rejected { .. } => RSESS_ERR_STORE_REJECTED,
+            StoreError::TimedOut => RSESS_ERR_STORE_TIMED_OUT,
+            StoreError::TooLarge => RSESS_ERR_TOO_LARGE,
+            StoreError::Unreachable => RSESS_ERR_STORE_UNREACHABLE,
+            _ => RSESS_ERR_STORE,
+        }
+    }
+}
+
+const ALL: [rsess_status; 36] = [
+    RSESS_OK,
+    RSESS_ERR_INVALID_ARGUMENT,
+    RSESS_ERR_INVALID_ID,
+    RSESS_ERR_NOT_A_PAYLOAD,
+    RSESS_ERR_NOT_JSON,
+    RSESS_ERR_TOO_LARGE,
+    RSESS_ERR_REFUSED,
+    RSESS_ERR_BAD_SIGNATURE,
+    RSESS_ERR_EXPIRED,
+    RSESS_ERR_LEGACY,
+    RSESS_ERR_MALFORMED,
+    RSESS_ERR_UNSIGNED,
+    RSESS_ERR_STORE,
+    RSESS_ERR_STORE_BUSY,
+    RSESS_ERR_STORE_DISCONNECTED,
+    RSESS_ERR_STORE_PROTOCOL,
+    RSESS_ERR_STORE_REJECTED,
+    RSESS_ERR_STORE_TIMED_OUT,
+    RSESS_ERR_STORE_UNAVAILABLE,
+    RSESS_ERR_STORE_UNREACHABLE,
+    RSESS_ERR_RANDOMNESS,
+    RSESS_ERR_PANIC,
+    RSESS_ERR_POISONED,
+    RSESS_ERR_CONFIG,
+    RSESS_ERR_CONFIG_COOKIE_NAME,
+    RSESS_ERR_CONFIG_COOKIE_PATH,
+    RSESS_ERR_CONFIG_COOKIE_PREFIX,
+    RSESS_ERR_CONFIG_COOKIE_SAME_SITE,
+    RSESS_ERR_CONFIG_DEADLINE,
+    RSESS_ERR_CONFIG_LIFETIME,
+    RSESS_ERR_CONFIG_POOL_SIZE,
+    RSESS_ERR_CONFIG_REDIS_URL,
+    RSESS_ERR_CONFIG_SECRET,
+    RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER,
+    RSESS_ERR_CONFIG_TTL,
+    RSESS_NOT_FOUND,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(number: c_int) -> &'static str {
+        // SAFETY: the function promises a static text that ends in NUL.
+        let name = unsafe { CStr::from_ptr(rsess_status_name(number)) };
+        name.to_str().expect("ASCII")
+    }
+
+    #[test]
+    fn every_status_of_the_header_has_its_own_name_for_its_number() {
+        let header = include_str!("../../include/rudder_session.h");
+        let constants = header.lines().filter_map(|line| {
+            let (name, number) = line.trim().strip_suffix(',')?.split_once(" = ")?;
+            let number: c_int = number.parse().ok()?;
+            (!name.starts_with("RSESS_SAME_SITE")).then_some((name, number))
+        });
+
+        let mut count = 0;
+        for (constant, number) in constants {
+            assert_eq!(name(number), constant);
+            count += 1;
+        }
+        assert_eq!(count, ALL.len());
+    }
+
+    #[test]
+    fn numbers_that_are_no_status_have_a_name_and_promise_nothing() {
+        for number in [-1, 9, 19, 29, 99, 101, c_int::MIN, c_int::MAX] {
+            assert_eq!(name(number), "unknown status");
+            assert!(!rsess_status_is_retryable(number));
+        }
+    }
+
+    #[test]
+    fn retryable_is_what_the_engine_calls_retryable() {
+        let rejected = |code: &str| StoreError::Rejected { code: code.to_owned() };
+        for error in [
+            StoreError::Busy,
+            StoreError::Disconnected,
+            StoreError::InvalidId,
+            StoreError::Protocol,
+            StoreError::Randomness,
+            rejected("LOADING"),
+            rejected("WRONGTYPE"),
+            StoreError::TimedOut,
+            StoreError::TooLarge,
+            StoreError::Unreachable,
+        ] {
+            let retryable = error.is_retryable();
+            let status = rsess_status::from(error);
+            assert_eq!(rsess_status_is_retryable(status as c_int), retryable, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_cookie_value_is_a_refusal_and_nothing_else_is() {
+        let refusals = [
+            DecodeError::BadSignature,
+            DecodeError::Expired,
+            DecodeError::Legacy,
+            DecodeError::Malformed,
+            DecodeError::Unsigned,
+        ]
+        .map(rsess_status::from);
+
+        let all_refusals = ALL.into_iter().filter(|it| rsess_status_is_refusal(*it as c_int));
+
+        let expected = [RSESS_ERR_REFUSED].into_iter().chain(refusals);
+        assert!(all_refusals.eq(expected));
+    }
+
+    #[test]
+    fn settings_that_a_c_program_can_get_wrong_have_a_number_of_their_own() {
+        for error in [
+            ConfigError::Deadline,
+            ConfigError::EmptyKey,
+            ConfigError::EmptyKeyRing,
+            ConfigError::InvalidCookieName,
+            ConfigError::InvalidCookiePath,
+            ConfigError::InvalidCookiePrefix,
+            ConfigError::InvalidLifetime,
+            ConfigError::InvalidRedisUrl,
+            ConfigError::InvalidSameSite,
+            ConfigError::PlaceholderSecret,
+            ConfigError::PoolSize,
+            ConfigError::Ttl,
+        ] {
+            assert_ne!(rsess_status::from(error), RSESS_ERR_CONFIG, "{error}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+/** The RudderJS middleware: when a session is loaded, when it is saved, and on what shapes. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Session, type SessionInstance } from '@rudderjs/session-native'
+import { stopClock } from './support/clock.js'
+import { captureConsole } from './support/console.js'
+import { onEveryDriver } from './support/drivers.js'
+import { Browser, UUID_V4, visit } from './support/pipeline.js'
+
+onEveryDriver((driver) => {
+  test('it carries the name and the marks that the framework looks for', () => {
+    const middleware = driver.middleware()
+
+    assert.equal(middleware.name, 'SessionMiddleware')
+    const marks = middleware as unknown as Record<symbol, unknown>
+    assert.equal(marks[Symbol.for('rudderjs.requestContext')], true)
+    assert.equal(marks[Symbol.for('rudderjs.sessionMiddleware')], true)
+  })
+
+  for (const header of [undefined, '', 'other=1', 'sid=']) {
+    test(`without a cookie a visitor gets a session at once: ${header}`, async () => {
+      const { session, setCookies } = await visit(driver.middleware(), header)
+
+      assert.match(session.id(), UUID_V4)
+      assert.match(
+        setCookies.join(),
+        /^sid=[^;]+\.[\w-]{43}; Path=\/; Max-Age=7200; SameSite=lax; HttpOnly$/,
+      )
+    })
+  }
+
+  for (const header of ['sid=garbage', `sid=x.${'A'.repeat(43)}`, 'sid=\u00ff\u0000', 'sid=.']) {
+    test(`a refused cookie gives a fresh session and sends nothing: ${header}`, async () => {
+      const { session, setCookies } = await visit(driver.middleware(), header)
+
+      assert.match(session.id(), UUID_V4)
+      assert.deepEqual([session.isDirty(), setCookies], [false, []])
+    })
+  }
+
+  test('changing any one character of a cookie refuses it', async () => {
+    const browser = new Browser(driver.middleware())
+    const { session: real } = await browser.visit((session) => session.put('user', 1))
+    const cookie = browser.cookie ?? ''
+    const middleware = driver.middleware()
+
+    for (let at = 0; at < cookie.length; at++) {
+      const other = cookie[at] === 'A' ? 'B' : 'A'
+      const changed = cookie.slice(0, at) + other + cookie.slice(at + 1)
+      const { session } = await visit(middleware, `sid=${changed}`)
+      assert.notEqual(session.id(), real.id(), `position ${at}`)
+    }
+  })
+
+  test('with storeEmpty: false a visitor without data leaves no trace', async () => {
+    const middleware = driver.middleware({ storeEmpty: false })
+
+    const idle = await visit(middleware, undefined)
+    const busy = await visit(middleware, undefined, (session) => session.put('a', 1))
+
+    assert.deepEqual([idle.setCookies.length, busy.setCookies.length], [0, 1])
+  })
+
+  test('with storeEmpty: false a session that was emptied is still saved', async () => {
+    const browser = new Browser(driver.middleware({ storeEmpty: false }))
+    await browser.visit((session) => session.put('user', 1))
+
+    const { setCookies } = await browser.visit((session) => session.flush())
+
+    assert.equal(setCookies.length, 1)
+    assert.deepEqual((await browser.visit()).session.all(), {})
+  })
+
+  test('a session is saved even if the handler threw, and the error passes through', async () => {
+    const middleware = driver.middleware()
+    const response = new Response()
+    const raw: { __rjs_session?: SessionInstance } = {}
+    const failure = new Error('of the handler')
+
+    await assert.rejects(
+      middleware({ headers: {}, raw }, { raw: { res: response } }, () => {
+        Session.put('before', 'the throw')
+        throw failure
+      }),
+      failure,
+    )
+
+    const [cookie = ''] = response.headers.getSetCookie()
+    const { session } = await visit(middleware, cookie.split(';')[0])
+    assert.deepEqual(session.all(), { before: 'the throw' })
+  })
+
+  test('it answers what next answers', async () => {
+    const middleware = driver.middleware()
+
+    assert.equal(await middleware({ headers: {}, raw: {} }, {}, () => 'answer'), 'answer')
+  })
+
+  test('installed twice, the first one has the session and one warning is printed', async (t) => {
+    const warnings = captureConsole(t, 'warn')
+    const outer = driver.middleware()
+    const inner = driver.middleware()
+    const response = new Response()
+    const seen: unknown[] = []
+    const raw: { __rjs_session?: SessionInstance } = {}
+    const run = () =>
+      outer({ headers: {}, raw }, { raw: { res: response } }, () => {
+        seen.push(raw.__rjs_session)
+        return inner({ headers: {}, raw }, { raw: { res: response } }, () => {
+          Session.put('by', 'the inner')
+          seen.push(Session.maybeCurrent())
+        })
+      })
+
+    await run()
+    delete raw.__rjs_session
+    await run()
+
+    assert.equal(seen[0], seen[1])
+    assert.equal(response.headers.getSetCookie().length, 2, 'one for each request')
+    assert.equal(warnings.length, 1)
+    assert.match(
+      String(warnings[0]),
+      /^\[Rudder\] sessionMiddleware is installed more than once on this request pipeline\. /,
+    )
+  })
+
+  const shapes: [string, unknown, unknown][] = [
+    ['nothing at all', undefined, undefined],
+    ['null', null, null],
+    ['no headers and no raw', {}, {}],
+    ['raw that is not an object', { headers: {}, raw: 'x' }, { raw: 'x' }],
+    ['raw that is frozen', { headers: {}, raw: Object.freeze({}) }, { raw: Object.freeze({}) }],
+    ['an upgrade: a raw response that only has header()', { raw: {} }, { raw: { header() {} } }],
+  ]
+  for (const [name, req, res] of shapes) {
+    test(`a host with another shape is not brought down: ${name}`, async (t) => {
+      const errors = captureConsole(t, 'error')
+
+      const active = await driver.middleware()(req as never, res as never, () => Session.active())
+
+      assert.equal(active, true)
+      assert.deepEqual(errors, [])
+    })
+  }
+
+  test('a cookie is read from headers of every kind', async () => {
+    const middleware = driver.middleware()
+    const own = new Browser(middleware)
+    await own.visit((session) => session.put('user', 1))
+    const cookie = `sid=${own.cookie}`
+
+    for (const req of [
+      { headers: { cookie }, raw: {} },
+      { headers: { cookie: ['a=1', cookie] }, raw: {} },
+      { headers: new Headers({ cookie }), raw: {} },
+      { raw: { req: { header: (name: string) => (name === 'cookie' ? cookie : undefined) } } },
+    ]) {
+      assert.equal(await middleware(req, {}, () => Session.get('user')), 1)
+    }
+  })
+
+  test('the clock is Date.now at the time of the call', async (t) => {
+    const clock = stopClock(t, 1_700_000_000_000)
+    const browser = new Browser(driver.middleware({ lifetime: 1 }))
+    await browser.visit((session) => session.put('user', 1))
+
+    clock.set(1_700_000_059_999)
+    const alive = await browser.visit()
+    clock.set(1_700_000_060_001)
+    const late = await browser.visit()
+
+    assert.equal(alive.session.get('user'), 1)
+    // Redis counts by itself, and there a minute has not passed.
+    assert.equal(late.session.get('user'), driver.name === 'redis' ? 1 : undefined)
+  })
+
+  test('a rotated secret still verifies what it once signed', async () => {
+    const old = driver.middleware({ secret: 'the-old-one-0123456789abcdef' })
+    const browser = new Browser(old)
+    await browser.visit((session) => session.put('user', 1))
+
+    const next = 'the-new-one-0123456789abcdef'
+    const both = driver.middleware({ secret: [next, 'the-old-one-0123456789abcdef'] })
+    const { session, setCookies } = await visit(both, `sid=${browser.cookie}`, (session) =>
+      session.put('again', 1),
+    )
+    const removed = await visit(driver.middleware({ secret: next }), `sid=${browser.cookie}`)
+
+    // The memory of another middleware is another memory.
+    const expected = driver.name === 'memory' ? { again: 1 } : { user: 1, again: 1 }
+    assert.deepEqual(session.all(), expected)
+    const renewed = await visit(both, setCookies[0]?.split(';')[0])
+    assert.deepEqual(renewed.session.all(), expected)
+    assert.deepEqual(removed.session.all(), {})
+  })
+
+  test('the engine counts what it does', async () => {
+    const middleware = driver.middleware()
+    const browser = new Browser(middleware)
+
+    await browser.visit()
+    await browser.visit()
+
+    const { load, save, destroy, store, ...rest } = middleware.engine.stats()
+    assert.deepEqual(rest, { driver: driver.name })
+    assert.deepEqual([load.calls, save.calls, destroy.calls], [2, 1, 0])
+    assert.deepEqual([load.errors, save.errors], [0, 0])
+    assert.ok(load.totalMs >= load.maxMs && load.maxMs > 0)
+    if (driver.name === 'cookie') assert.equal(store, null)
+    else assert.ok((store?.load.calls ?? 0) >= 1)
+  })
+})

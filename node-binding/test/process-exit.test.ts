@@ -1,0 +1,122 @@
+/** A process with stores in it ends by itself, and cleanly when something is under way. */
+
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { after, before, test } from 'node:test'
+import { listen } from './support/misbehaving-server.js'
+import { RedisServer } from './support/redis-server.js'
+
+const GUARD = { timeout: 30_000 }
+const NATIVE = new URL('../dist/native.js', import.meta.url).href
+const RECORD = JSON.stringify('{"id":"some-id","data":{},"flash_next":{}}')
+
+let server: RedisServer
+
+before(async () => {
+  server = await RedisServer.start()
+})
+after(() => server.stop())
+
+/** Runs `script` as a program of its own; `store` is in scope, for this URL. */
+async function run(url: string, script: string) {
+  const program = `
+    import { Worker } from 'node:worker_threads'
+    import { native } from ${JSON.stringify(NATIVE)}
+    const { NativeStore } = native()
+    const options = { url: ${JSON.stringify(url)}, prefix: '', poolSize: 2, deadlineMs: 700 }
+    const store = NativeStore.redis(options)
+    ${script}`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program])
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  }
+  const [code, signal] = await once(child, 'close')
+  return { code, signal, output: output.trim() }
+}
+
+const ended = (output: string, code = 0) => ({ code, signal: null, output })
+
+test('a store that was never used keeps no process alive', GUARD, async () => {
+  assert.deepEqual(await run(server.url, ''), ended(''))
+})
+
+test('a store that was used and has nothing to do keeps no process alive', GUARD, async () => {
+  const script = `
+    await store.save(${RECORD}, 60, Date.now())
+    console.log(await store.load('some-id', Date.now()))`
+
+  assert.deepEqual(await run(server.url, script), ended(JSON.parse(RECORD)))
+})
+
+test('a pending call keeps the process alive until it is answered', GUARD, async () => {
+  const script = `store.load('some-id', Date.now()).then(
+    () => console.log('answered'), () => console.log('rejected'))`
+
+  assert.deepEqual(await run(server.url, script), ended('answered'))
+})
+
+test('a pending call at a silent server ends with its deadline', GUARD, async (t) => {
+  const { port } = await listen(t)
+  const script = `store.load('some-id', Date.now()).catch(({ code }) => console.log(code))`
+
+  assert.deepEqual(
+    await run(`redis://127.0.0.1:${port}`, script),
+    ended('ERR_SESSION_STORE_TIMEOUT'),
+  )
+})
+
+test('process.exit with calls pending ends cleanly', GUARD, async (t) => {
+  const { port } = await listen(t)
+  const script = `
+    for (let n = 0; n < 100; n++) store.load('some-id', Date.now()).catch(() => {})
+    setTimeout(() => process.exit(7), 20)`
+
+  assert.deepEqual(await run(`redis://127.0.0.1:${port}`, script), ended('', 7))
+})
+
+test('a worker that is terminated with calls pending takes nothing down', GUARD, async (t) => {
+  const { port } = await listen(t)
+  const script = `
+    const source = \`
+      import { parentPort } from 'node:worker_threads'
+      import { native } from \${JSON.stringify(${JSON.stringify(NATIVE)})}
+      const store = native().NativeStore.redis(\${JSON.stringify(options)})
+      for (let n = 0; n < 100; n++) store.load('some-id', Date.now()).catch(() => {})
+      parentPort.postMessage('pending')\`
+    const url = new URL('data:text/javascript,' + encodeURIComponent(source))
+    for (let round = 0; round < 5; round++) {
+      const worker = new Worker(url)
+      await new Promise((resolve) => worker.once('message', resolve))
+      await worker.terminate()
+    }
+    console.log('all ended')`
+
+  assert.deepEqual(await run(`redis://127.0.0.1:${port}`, script), ended('all ended'))
+})
+
+test('a store that is garbage with calls pending still answers them', GUARD, async () => {
+  const program = `
+    const loads = []
+    for (let n = 0; n < 50; n++) loads.push(NativeStore.redis(options).load('x', Date.now()))
+    const outcomes = await Promise.allSettled(loads)
+    console.log(outcomes.length)`
+
+  assert.deepEqual(await run(server.url, program), ended('50'))
+})
+
+test('a listening application still ends when its server closes', GUARD, async () => {
+  const program = `
+    const { createServer } = await import('node:http')
+    const http = createServer(async (_, res) => res.end(String(await store.load('x', 0))))
+    http.listen(0, async () => {
+      console.log(await (await fetch('http://127.0.0.1:' + http.address().port)).text())
+      http.close()
+      http.closeAllConnections()
+    })`
+
+  assert.deepEqual(await run(server.url, program), ended('null'))
+})

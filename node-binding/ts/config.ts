@@ -1,0 +1,266 @@
+/**
+ * Checks a configuration once, while the application boots, and fills in what was left out.
+ *
+ *   SessionConfig | SessionOptions  -->  ResolvedConfig
+ *
+ * Every refusal is a SessionConfigError that names the field. Nothing here opens a connection,
+ * and no message repeats a secret or a URL, since both hold passwords.
+ */
+
+import { SessionConfigError } from './errors.js'
+import { PLACEHOLDER_SECRET } from './secret.js'
+import { expiresAtMs, ttlSecondsOf } from './time.js'
+
+/** Where the payload lives between requests. */
+export type DriverName = 'cookie' | 'memory' | 'redis'
+
+/** What happens to a request whose session cannot be loaded because the store is out of reach. */
+export type OnStoreFailure = 'guest' | 'fail'
+
+/** The attributes of the session cookie. */
+export interface CookieConfig {
+  name: string
+  secure: boolean
+  httpOnly: boolean
+  sameSite: 'lax' | 'strict' | 'none'
+  path: string
+}
+
+/** Settings of the `redis` driver. `url` wins over `host`, `port` and `password`. */
+export interface RedisConfig {
+  /** Goes before the session id to name a record. Default `session:`. */
+  prefix?: string
+  /** `redis://[user:password@]host[:port][/db]` or `redis+unix:///path`. */
+  url?: string
+  host?: string
+  port?: number
+  password?: string
+  /** Milliseconds that one call may take, waiting for a connection included. Default 500. */
+  deadlineMs?: number
+  /** Connections, and threads that use them. Default 4. */
+  poolSize?: number
+}
+
+/** Settings of the `memory` driver. */
+export interface MemoryConfig {
+  /** Bytes of payload that are kept; the least used sessions go first. Default 64 MiB. */
+  maxBytes?: number
+}
+
+/** What every way to configure a session shares. */
+interface CommonConfig {
+  /** Keys the signatures. In a list the first one signs, and all of them verify. */
+  secret: string | string[]
+  /** Refuse signed cookies that carry no expiry. Concerns the `cookie` driver only. */
+  rejectLegacyCookies?: boolean
+  redis?: RedisConfig
+  memory?: MemoryConfig
+  /** Default `guest`. */
+  onStoreFailure?: OnStoreFailure
+  /** Whether a visitor without a cookie gets a session at once, before there is data in it. */
+  storeEmpty?: boolean
+}
+
+/** The whole configuration, as `sessionMiddleware` wants it. */
+export interface SessionConfig extends CommonConfig {
+  driver: DriverName
+  /** Minutes that a session lives after it was last saved. */
+  lifetime: number
+  cookie: CookieConfig
+}
+
+/** The configuration with everything optional that has a sensible default. For the adapters. */
+export interface SessionOptions extends CommonConfig {
+  /** Default `cookie`. */
+  driver?: DriverName
+  /** Minutes that a session lives after it was last saved. Default 120. */
+  lifetime?: number
+  cookie?: Partial<CookieConfig>
+}
+
+/** A configuration that was checked. Passing it on cannot fail any more. */
+export interface ResolvedConfig extends SessionConfig {
+  secrets: string[]
+  redis: Required<Pick<RedisConfig, 'prefix' | 'deadlineMs' | 'poolSize'>> & { url: string }
+  memory: Required<MemoryConfig>
+  onStoreFailure: OnStoreFailure
+  rejectLegacyCookies: boolean
+  storeEmpty: boolean
+}
+
+/** The options with their defaults. A key whose value is `undefined` counts as left out. */
+export function withDefaults(options: SessionOptions): SessionConfig {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid('config', 'expected an object')
+  }
+  return {
+    ...options,
+    driver: options.driver ?? 'cookie',
+    lifetime: options.lifetime ?? 120,
+    cookie: {
+      name: options.cookie?.name ?? 'rudderjs_session',
+      secure: options.cookie?.secure ?? process.env.NODE_ENV === 'production',
+      httpOnly: options.cookie?.httpOnly ?? true,
+      sameSite: options.cookie?.sameSite ?? 'lax',
+      path: options.cookie?.path ?? '/',
+    },
+  }
+}
+
+/**
+ * Checks `config`.
+ *
+ * @param storeEmpty What `config.storeEmpty` is when it was left out.
+ * @throws {SessionConfigError} at the first field that is wrong.
+ */
+export function resolveConfig(config: SessionConfig, storeEmpty: boolean): ResolvedConfig {
+  if (typeof config !== 'object' || config === null) throw invalid('config', 'expected an object')
+  oneOf('driver', config.driver, ['cookie', 'memory', 'redis'])
+  checkLifetime(config.lifetime)
+  checkCookie(config.cookie)
+  const onStoreFailure = config.onStoreFailure ?? 'guest'
+  oneOf('onStoreFailure', onStoreFailure, ['guest', 'fail'])
+
+  return {
+    ...config,
+    secrets: checkSecrets(config.secret),
+    redis: resolveRedis(config.redis ?? {}),
+    memory: {
+      maxBytes: positiveInteger('memory.maxBytes', config.memory?.maxBytes ?? 64 * 1024 * 1024),
+    },
+    onStoreFailure,
+    rejectLegacyCookies: flag('rejectLegacyCookies', config.rejectLegacyCookies ?? false),
+    storeEmpty: flag('storeEmpty', config.storeEmpty ?? storeEmpty),
+  }
+}
+
+function checkLifetime(minutes: unknown): void {
+  if (typeof minutes !== 'number' || !(minutes > 0) || !Number.isFinite(lastExpiry(minutes))) {
+    throw invalid('lifetime', `expected a finite number of minutes > 0, got ${shown(minutes)}`)
+  }
+}
+
+/** Above about 1e304 minutes there is no number left for the expiry. */
+function lastExpiry(minutes: number): number {
+  return expiresAtMs(0, ttlSecondsOf(minutes))
+}
+
+function checkSecrets(secret: unknown): string[] {
+  const secrets: unknown[] = Array.isArray(secret) ? secret : [secret]
+  if (secrets.length === 0) throw invalid('secret', 'expected at least one')
+  for (const one of secrets) {
+    if (typeof one !== 'string') throw invalid('secret', 'expected a string or a list of strings')
+    if (one.trim() === '') throw invalid('secret', 'it is empty')
+    if (one.trim() === PLACEHOLDER_SECRET) {
+      throw invalid('secret', `"${PLACEHOLDER_SECRET}" is public, so anybody could forge a session`)
+    }
+  }
+  return secrets as string[]
+}
+
+function checkCookie(cookie: CookieConfig): void {
+  if (typeof cookie !== 'object' || cookie === null) throw invalid('cookie', 'expected an object')
+  refuseInjection('cookie.name', 'cookie name', cookie.name)
+  refuseInjection('cookie.path', 'cookie path', cookie.path)
+  refuseInjection('cookie.sameSite', 'sameSite', cookie.sameSite)
+
+  if (typeof cookie.name !== 'string' || !COOKIE_NAME.test(cookie.name)) {
+    throw invalid('cookie.name', "expected letters, digits and !#$%&'*+-.^_`|~ only, at least one")
+  }
+  if (typeof cookie.path !== 'string' || !COOKIE_PATH.test(cookie.path)) {
+    throw invalid('cookie.path', 'expected printable ASCII that begins with "/"')
+  }
+  oneOf('cookie.sameSite', cookie.sameSite, ['lax', 'strict', 'none'])
+  flag('cookie.httpOnly', cookie.httpOnly ?? false)
+  flag('cookie.secure', cookie.secure ?? false)
+
+  const secure = cookie.secure || cookie.sameSite === 'none'
+  const name = cookie.name.toLowerCase()
+  if (name.startsWith('__secure-') && !secure) {
+    throw invalid('cookie.secure', 'a cookie named __Secure- is kept by browsers only if secure')
+  }
+  if (name.startsWith('__host-') && !(secure && cookie.path === '/')) {
+    const field = secure ? 'cookie.path' : 'cookie.secure'
+    throw invalid(field, 'a cookie named __Host- is kept by browsers only if secure, with path "/"')
+  }
+}
+
+/** The texts are those of @rudderjs/session, which other suites match. */
+function refuseInjection(field: string, label: string, value: unknown): void {
+  if (typeof value === 'string' && /[;\r\n]/.test(value)) {
+    throw new SessionConfigError(
+      field,
+      `[Rudder][session] Invalid ${label} — cookie header injection characters detected ` +
+        '(semicolon, CR, or LF).',
+    )
+  }
+}
+
+function resolveRedis(redis: RedisConfig): ResolvedConfig['redis'] {
+  const prefix = redis.prefix ?? 'session:'
+  if (typeof prefix !== 'string') throw invalid('redis.prefix', 'expected a string')
+  return {
+    prefix,
+    url: redis.url === undefined ? urlOf(redis) : checkUrl(redis.url),
+    deadlineMs: positiveInteger('redis.deadlineMs', redis.deadlineMs ?? 500),
+    poolSize: positiveInteger('redis.poolSize', redis.poolSize ?? 4),
+  }
+}
+
+function checkUrl(url: unknown): string {
+  const protocol = typeof url === 'string' && URL.canParse(url) ? new URL(url).protocol : ''
+  if (!['redis:', 'valkey:', 'redis+unix:', 'valkey+unix:'].includes(protocol)) {
+    throw invalid(
+      'redis.url',
+      'expected redis://[user:password@]host[:port][/db] or redis+unix:///path',
+    )
+  }
+  return url as string
+}
+
+function urlOf({ host = '127.0.0.1', port = 6379, password }: RedisConfig): string {
+  if (typeof host !== 'string' || host === '') throw invalid('redis.host', 'expected a host name')
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw invalid('redis.port', `expected a whole number from 1 to 65535, got ${shown(port)}`)
+  }
+  if (password !== undefined && typeof password !== 'string') {
+    throw invalid('redis.password', 'expected a string')
+  }
+  const name = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+  const login = password ? `:${encodeURIComponent(password)}@` : ''
+  const url = `redis://${login}${name}:${port}`
+  if (!URL.canParse(url)) throw invalid('redis.host', 'expected a host name')
+  return url
+}
+
+function oneOf(field: string, value: unknown, allowed: readonly string[]): void {
+  if (!allowed.includes(value as string)) {
+    throw invalid(field, `expected one of ${allowed.join(', ')}, got ${shown(value)}`)
+  }
+}
+
+function positiveInteger(field: string, value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 1) {
+    throw invalid(field, `expected a whole number of at least 1, got ${shown(value)}`)
+  }
+  return value as number
+}
+
+function flag(field: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw invalid(field, `expected a boolean, got ${shown(value)}`)
+  return value
+}
+
+function invalid(field: string, reason: string): SessionConfigError {
+  return new SessionConfigError(field, `[Rudder][session] Invalid ${field}: ${reason}.`)
+}
+
+/** A wrong value as an error message may show it: short, and on one line. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : String(value).slice(0, 40)
+}
+
+/** A token of RFC 9110, section 5.6.2. */
+const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+const COOKIE_PATH = /^\/[\x20-\x7e]*$/

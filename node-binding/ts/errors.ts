@@ -1,0 +1,88 @@
+/**
+ * Names what can go wrong, by who is at fault.
+ *
+ *   SessionError             code, retryable
+ *     SessionConfigError     the caller's configuration; thrown while constructing
+ *     SessionPayloadError    the caller's data; thrown while saving
+ *     SessionStoreError      the system: Redis, the network, a full queue; has status 503
+ *     SessionNativeError     the addon is missing, or does not fit this platform
+ *
+ * No message holds a session id, a cookie value, a secret or a URL. What a client sends is
+ * never an error: a refused cookie is a fresh session.
+ */
+
+/** The base of every error that this package throws on purpose. Tell errors apart by `code`. */
+export class SessionError extends Error {
+  /** Stable across releases; messages are not. */
+  readonly code: string
+
+  /** Whether the same call may succeed later with nothing changed by the caller. */
+  readonly retryable: boolean = false
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+/** The configuration was refused. `field` says which part of it, as a path: `cookie.name`. */
+export class SessionConfigError extends SessionError {
+  readonly field: string
+
+  constructor(field: string, message: string, options?: ErrorOptions) {
+    super('ERR_SESSION_CONFIG', message, options)
+    this.field = field
+  }
+}
+
+/** The session's data cannot be saved: the text for it is not a session payload. */
+export class SessionPayloadError extends SessionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_SESSION_PAYLOAD', message, options)
+  }
+}
+
+/**
+ * The store did not answer, or answered with an error. It is unknown whether there is a session.
+ *
+ * `code` is `ERR_SESSION_STORE_` and one of `TIMEOUT`, `UNREACHABLE`, `BUSY`, `SERVER`, `CLOSED`,
+ * `TOO_LARGE`.
+ */
+export class SessionStoreError extends SessionError {
+  override readonly retryable: boolean
+
+  /** The HTTP status that fits, for frameworks which read `error.status`. */
+  readonly status = 503
+
+  constructor(code: string, message: string, options?: ErrorOptions & { retryable?: boolean }) {
+    super(code, message, options)
+    this.retryable = options?.retryable ?? false
+  }
+}
+
+/** The addon could not be loaded. The message names the file that was looked for. */
+export class SessionNativeError extends SessionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_SESSION_NATIVE', message, options)
+  }
+}
+
+/** Gives an error of the addon the class that its `code` stands for. Others pass unchanged. */
+export function fromNative(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') {
+    return error
+  }
+  const { code, message } = error
+  if (code === 'ERR_SESSION_CONFIG') {
+    // The addon writes "field: what is wrong".
+    const [, field = 'config', reason = message] = /^([\w.]+): (.*)$/s.exec(message) ?? []
+    return new SessionConfigError(field, `[Rudder][session] Invalid ${field}: ${reason}.`)
+  }
+  if (code === 'ERR_SESSION_PAYLOAD') return new SessionPayloadError(message)
+  if (code.startsWith('ERR_SESSION_STORE_')) {
+    const retryable = 'retryable' in error && error.retryable === true
+    return new SessionStoreError(code, message, { retryable })
+  }
+  return error
+}

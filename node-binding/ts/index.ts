@@ -1,0 +1,37 @@
+/**
+ * Sessions for Node: what applications import.
+ *
+ *   sessionMiddleware   sessions on a RudderJS pipeline; the subpath `/hono` is for Hono
+ *   SessionInstance     the session of a request
+ *   Session             the session of the current request, from anywhere
+ */
+
+export type {
+  CookieConfig,
+  DriverName,
+  MemoryConfig,
+  OnStoreFailure,
+  RedisConfig,
+  SessionConfig,
+  SessionOptions,
+} from './config.js'
+export { CookieDriver, MemoryDriver, RedisDriver, type SessionDriver } from './driver.js'
+export type { EngineStats, OperationStats, SessionEngine } from './engine.js'
+export {
+  SessionConfigError,
+  SessionError,
+  SessionNativeError,
+  SessionPayloadError,
+  SessionStoreError,
+} from './errors.js'
+export {
+  type SessionMiddlewareHandler,
+  type SessionRequest,
+  sessionMiddleware,
+} from './middleware.js'
+export type { StoreStats } from './native.js'
+export type { SessionPayload } from './payload.js'
+export { resolveSessionSecret } from './secret.js'
+export { _runWithSession, Session } from './session.js'
+export { SessionInstance } from './session-instance.js'
+export type { CookieResponse } from './set-cookie.js'

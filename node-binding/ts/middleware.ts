@@ -1,0 +1,97 @@
+/**
+ * Mounts sessions on a RudderJS pipeline: `(req, res, next)`, with the session in
+ * `req.raw.__rjs_session` and the cookie on `res.raw`.
+ *
+ * Requests and responses of any other shape run through without a crash: what has no place for
+ * a session or for a cookie does not get one.
+ */
+
+import { resolveConfig, type SessionConfig } from './config.js'
+import { SessionEngine } from './engine.js'
+import { openSession, reportSaveFailure } from './request.js'
+import { _runWithSession } from './session.js'
+import type { SessionInstance } from './session-instance.js'
+import type { CookieResponse } from './set-cookie.js'
+
+/** A RudderJS request, as far as a session concerns it. */
+export interface SessionRequest {
+  headers?: unknown
+  raw?: unknown
+}
+
+/** A RudderJS middleware that also offers its engine. */
+export interface SessionMiddlewareHandler {
+  (req: SessionRequest, res: CookieResponse, next: () => unknown): Promise<unknown>
+  readonly engine: SessionEngine
+}
+
+/**
+ * A middleware that loads the session before `next` and saves it after, even if `next` threw.
+ *
+ * @throws {SessionConfigError} at once, if the configuration is wrong.
+ */
+export function sessionMiddleware(config: SessionConfig): SessionMiddlewareHandler {
+  const engine = new SessionEngine(resolveConfig(config, true))
+  let warned = false
+
+  async function SessionMiddleware(
+    req: SessionRequest,
+    res: CookieResponse,
+    next: () => unknown,
+  ): Promise<unknown> {
+    const bag = sessionBag(req)
+    if (bag?.__rjs_session) {
+      if (!warned) console.warn(INSTALLED_TWICE)
+      warned = true
+      return _runWithSession(bag.__rjs_session, async () => next())
+    }
+
+    const session = await openSession(engine, cookieHeader(req))
+    if (bag) bag.__rjs_session = session
+    try {
+      return await _runWithSession(session, async () => next())
+    } finally {
+      try {
+        await session.save(res)
+      } catch (error) {
+        reportSaveFailure(error)
+      }
+    }
+  }
+
+  return Object.assign(SessionMiddleware, {
+    [Symbol.for('rudderjs.requestContext')]: true,
+    [Symbol.for('rudderjs.sessionMiddleware')]: true,
+    engine,
+  })
+}
+
+interface SessionBag {
+  __rjs_session?: SessionInstance
+}
+
+function sessionBag(req: SessionRequest): SessionBag | null {
+  const raw = req?.raw
+  return typeof raw === 'object' && raw !== null && Object.isExtensible(raw) ? raw : null
+}
+
+/** From `req.headers`, be it an object or Headers, else from the Hono context in `req.raw`. */
+function cookieHeader(req: SessionRequest): string {
+  const headers = req?.headers as HeaderSource | null | undefined
+  const own = typeof headers?.get === 'function' ? headers.get('cookie') : headers?.cookie
+  if (Array.isArray(own)) return own.join('; ')
+  if (typeof own === 'string') return own
+  const context = req?.raw as { req?: { header?: unknown } } | null | undefined
+  const header = context?.req?.header
+  const outer = typeof header === 'function' ? header.call(context?.req, 'cookie') : undefined
+  return typeof outer === 'string' ? outer : ''
+}
+
+interface HeaderSource {
+  get?: (name: string) => unknown
+  cookie?: unknown
+}
+
+const INSTALLED_TWICE =
+  '[Rudder] sessionMiddleware is installed more than once on this request pipeline. The first ' +
+  'one has the session; this one adds nothing. The "web" group installs it by itself.'

@@ -1,0 +1,224 @@
+/**
+ * Is the session of one request: the data, this request's flash bag, and the next one's.
+ *
+ *   driver.load -> payload -> SessionInstance -> payload -> driver.persist -> Set-Cookie
+ *
+ * Values are held by reference and become JSON only when saved. This is the one place that
+ * decides whether a session is dirty. Nothing here reads a request.
+ */
+
+import { randomUUID } from 'node:crypto'
+import type { SessionConfig } from './config.js'
+import type { SessionDriver } from './driver.js'
+import { isFresh, type SessionPayload } from './payload.js'
+import { appendSetCookie, type CookieResponse, setCookieText } from './set-cookie.js'
+import { ttlSecondsOf } from './time.js'
+
+type Bag = Record<string, unknown>
+
+/** The session of the current request. */
+export class SessionInstance {
+  #id: string
+  #data: Bag
+  /** What the previous request flashed. */
+  readonly #flash: Bag
+  /** What the next request will find. */
+  #flashNext: Bag = {}
+  #dirty: boolean
+  #fresh: boolean
+  #available = true
+  /** Records that regenerate() could not remove. */
+  readonly #leftovers = new Set<string>()
+  readonly #driver: SessionDriver
+  readonly #config: SessionConfig
+
+  constructor(payload: SessionPayload, driver: SessionDriver, config: SessionConfig) {
+    this.#id = payload.id
+    this.#data = { ...payload.data }
+    this.#flash = { ...payload.flash_next }
+    // Incoming flash is consumed by this request, read or not, so the record must change.
+    this.#dirty = Object.keys(this.#flash).length > 0
+    this.#fresh = isFresh(payload)
+    this.#driver = driver
+    this.#config = config
+  }
+
+  /**
+   * A session for a request whose real one is out of reach. It reads as empty, takes writes
+   * like any other, and is never saved.
+   */
+  static unavailable(payload: SessionPayload, driver: SessionDriver, config: SessionConfig) {
+    const session = new SessionInstance(payload, driver, config)
+    session.#available = false
+    return session
+  }
+
+  /**
+   * Whether this is the visitor's session. `false` when the store was out of reach: nothing
+   * that is put here will be saved, and the visitor's cookie stays as it is.
+   */
+  get available(): boolean {
+    return this.#available
+  }
+
+  /** The value of `key`, or `fallback` if there is none. */
+  get<T = unknown>(key: string): T | undefined
+  get<T>(key: string, fallback: T): T
+  get<T>(key: string, fallback?: T): T | undefined {
+    return Object.hasOwn(this.#data, key) ? (this.#data[key] as T) : fallback
+  }
+
+  /** Reads a value and removes it. */
+  pull<T = unknown>(key: string): T | undefined
+  pull<T>(key: string, fallback: T): T
+  pull<T>(key: string, fallback?: T): T | undefined {
+    const value = this.get(key, fallback)
+    this.forget(key)
+    return value
+  }
+
+  /**
+   * Keeps `value` under `key` until it is forgotten.
+   *
+   * Held by reference: what is changed in it before the response is saved too, as long as
+   * something marks the session dirty.
+   */
+  put(key: string, value: unknown): void {
+    set(this.#data, key, value)
+    this.#dirty = true
+  }
+
+  /** Removes one value. */
+  forget(key: string): void {
+    delete this.#data[key]
+    this.#dirty = true
+  }
+
+  /**
+   * Empties the data; id and flash stay. Elsewhere "flush" also ends the session: to log out,
+   * call `regenerate()` as well.
+   */
+  flush(): void {
+    this.#data = {}
+    this.#dirty = true
+  }
+
+  /** Leaves a value for the next request only, which reads it with `getFlash`. */
+  flash(key: string, value: unknown): void {
+    set(this.#flashNext, key, value)
+    this.#dirty = true
+  }
+
+  /** A value that the previous request flashed. */
+  getFlash<T = unknown>(key: string): T | undefined
+  getFlash<T>(key: string, fallback: T): T
+  getFlash<T>(key: string, fallback?: T): T | undefined {
+    return Object.hasOwn(this.#flash, key) ? (this.#flash[key] as T) : fallback
+  }
+
+  /** A shallow copy of everything that the previous request flashed. */
+  allFlash(): Bag {
+    return { ...this.#flash }
+  }
+
+  /** Carries the whole flash of the previous request over to the next one. */
+  reflash(): void {
+    this.keep(Object.keys(this.#flash))
+  }
+
+  /** Carries some of the flash of the previous request over to the next one. */
+  keep(keys: string | readonly string[]): void {
+    for (const key of typeof keys === 'string' ? [keys] : keys) {
+      if (Object.hasOwn(this.#flash, key)) set(this.#flashNext, key, this.#flash[key])
+    }
+    this.#dirty = true
+  }
+
+  has(key: string): boolean {
+    return Object.hasOwn(this.#data, key)
+  }
+
+  /** A shallow copy of the data. */
+  all(): Bag {
+    return { ...this.#data }
+  }
+
+  /** The session id. A bearer secret: whoever has it has the session, so never log it. */
+  id(): string {
+    return this.#id
+  }
+
+  /**
+   * Gives the session a fresh id and keeps its data.
+   *
+   * Call it whenever privileges change (login, logout, role switch), or an id planted before
+   * the change stays good after it (session fixation).
+   *
+   * `memory` and `redis`: the old record is gone when this resolves. `cookie`: there is no
+   * record; the old cookie stays good until the expiry signed into it.
+   *
+   * @throws {SessionStoreError} if the old record may still be there. The id has changed all
+   *   the same, and the removal is tried again when the session is saved.
+   */
+  async regenerate(): Promise<void> {
+    const old = this.#id
+    this.#id = randomUUID()
+    this.#dirty = true
+    if (!this.#available) return
+    this.#leftovers.add(old)
+    await this.#removeLeftovers()
+  }
+
+  isDirty(): boolean {
+    return this.#dirty
+  }
+
+  /** Has the session saved at the end of the request, as after a change inside a value. */
+  markDirty(): void {
+    this.#dirty = true
+  }
+
+  /** Saves the session if it is dirty, and adds the cookie to `res`. */
+  async save(res: CookieResponse): Promise<void> {
+    const text = await this.saveToCookie()
+    if (text !== null) appendSetCookie(res, text)
+  }
+
+  /**
+   * Saves the session if it is dirty. For those who write an adapter.
+   *
+   * @returns The text of the `Set-Cookie` header to send, or `null` if there is none to send.
+   */
+  async saveToCookie(): Promise<string | null> {
+    if (!this.#dirty || !this.#available) return null
+    if (this.#fresh && this.#config.storeEmpty === false && this.#isEmpty()) return null
+
+    const payload = { id: this.#id, data: this.#data, flash_next: this.#flashNext }
+    const ttlSeconds = ttlSecondsOf(this.#config.lifetime)
+    const value = await this.#driver.persist(payload, ttlSeconds)
+    this.#dirty = false
+    this.#fresh = false
+    await this.#removeLeftovers()
+    return setCookieText(value, this.#config.cookie, ttlSeconds)
+  }
+
+  #isEmpty(): boolean {
+    return Object.keys(this.#data).length === 0 && Object.keys(this.#flashNext).length === 0
+  }
+
+  async #removeLeftovers(): Promise<void> {
+    for (const id of this.#leftovers) {
+      await this.#driver.destroy(id)
+      this.#leftovers.delete(id)
+    }
+  }
+}
+
+/** `bag[key] = value`, also for `__proto__`, which plain assignment takes for something else. */
+function set(bag: Bag, key: string, value: unknown): void {
+  if (key !== '__proto__') bag[key] = value
+  else {
+    const flags = { configurable: true, enumerable: true, writable: true }
+    Object.defineProperty(bag, key, { value, ...flags })
+  }
+}
