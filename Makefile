@@ -26,7 +26,7 @@ test: test-rust test-c test-node ## Run all tests: Rust, C, Node
 .PHONY: test-rust
 test-rust: redis-server ## Run the tests of the engine and those that cross crates
 	cargo build -p rudder-session-ffi
-	cargo test -p rudder-session -p rudder-session-tests
+	cargo test -p rudder-session -p rudder-session-node -p rudder-session-tests
 
 .PHONY: test-c
 test-c: redis-server ## Run the tests of the C library, its header and its C programs

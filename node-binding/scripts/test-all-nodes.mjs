@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { runTests } from './test.mjs'
+import { runTestsBriefly } from './test.mjs'
 
 const PACKAGES = fileURLToPath(new URL('../test/node-versions/node_modules/', import.meta.url))
 const RELEASES = ['node-20', 'node-22', 'node-24']
@@ -15,7 +15,7 @@ const outcomes = []
 for (const node of binaries()) {
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
   console.log(`\n=== tests under Node ${version}`)
-  outcomes.push({ version, code: await runTests(node, process.argv.slice(2)) })
+  outcomes.push({ version, code: await runTestsBriefly(node, process.argv.slice(2)) })
 }
 console.log('')
 for (const { version, code } of outcomes) {

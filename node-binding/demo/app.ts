@@ -1,0 +1,187 @@
+/**
+ * Routes the demo's requests.
+ *
+ *   GET  /              counts a visit, shows everything
+ *   POST /login /logout /cart /cart/empty      change the session, then 303 to the page
+ *   GET  /api/figures /healthz                 for machines; open no session
+ *
+ * What a session holds is visitor's to say, how it looks is views'.
+ */
+
+import {
+  type SessionInstance,
+  type SessionOptions,
+  SessionStoreError,
+} from '@rudderjs/session-native'
+import { type SessionEnv, session } from '@rudderjs/session-native/hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { assets } from './assets.js'
+import { cookieParts } from './cookie-parts.js'
+import { Figures } from './figures.js'
+import { refuseCrossSite, securityHeaders } from './guards.js'
+import { findProduct, MAX_QUANTITY, type Product } from './products.js'
+import { Refusal } from './refusal.js'
+import { errorPage } from './views/error.js'
+import { page } from './views/page.js'
+import * as visitor from './visitor.js'
+
+export interface Demo {
+  app: Hono<SessionEnv>
+  /** Ends the session engine. */
+  close(): void
+}
+
+/** @throws {SessionConfigError} if the options are wrong. */
+export function createDemo(options: SessionOptions): Demo {
+  const sessions = session(options)
+  const figures = new Figures(sessions)
+  const app = new Hono<SessionEnv>()
+
+  app.use(
+    securityHeaders,
+    refuseCrossSite,
+    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLong }),
+  )
+  app.get('/', showPage(figures), figures.middleware, visit)
+  app.on('POST', CHANGES, figures.middleware, storeInReach)
+  app.post('/login', logIn)
+  app.post('/logout', logOut)
+  app.post('/cart', changeCart)
+  app.post('/cart/empty', emptyCart)
+  app.on(['GET', 'PUT', 'PATCH', 'DELETE'], CHANGES, changesArePosts)
+  app.get('/api/figures', (c) => c.json(figures.snapshot()))
+  app.get('/healthz', (c) => c.json({ status: 'ok', driver: sessions.engine.config.driver }))
+  app.route('/', assets())
+  app.notFound((c) => answer(c, new Refusal(404, 'No such page', 'There is nothing here.')))
+  app.onError((error, c) => answer(c, refusalFor(error)))
+
+  return { app, close: () => sessions.engine.close() }
+}
+
+/**
+ * Renders the page once the session is saved, so that it shows the cookie which it carries and
+ * the time which saving took.
+ */
+function showPage(figures: Figures): MiddlewareHandler<SessionEnv> {
+  return async (c, next) => {
+    await next()
+    if (c.error) return
+    const session = c.get('session')
+    const [setCookie] = c.res.headers.getSetCookie()
+    c.res = await c.html(
+      page({
+        available: session.available && !failedToSave(session),
+        visits: visitor.visits(session),
+        user: visitor.user(session),
+        cart: visitor.cart(session),
+        notice: visitor.notice(session),
+        // A page leaves no message for the next one, so what was stored has an empty flash_next.
+        record: { id: session.id(), data: session.all(), flash_next: {} },
+        flashTaken: session.allFlash(),
+        cookie: setCookie === undefined ? null : cookieParts(setCookie),
+        figures: figures.snapshot(),
+      }),
+    )
+  }
+}
+
+/** By now the session was saved, so what is still unsaved could not be. */
+function failedToSave(session: SessionInstance): boolean {
+  return session.isDirty() && visitor.visits(session) > 0
+}
+
+function visit(c: Context<SessionEnv>): Response {
+  // A browser that looks ahead is not a visit.
+  const ahead = c.req.header('sec-purpose')?.includes('prefetch') ?? false
+  if (c.req.method === 'GET' && !ahead) visitor.countVisit(c.get('session'))
+  return c.body(null)
+}
+
+async function logIn(c: Context<SessionEnv>): Promise<Response> {
+  const name = visitor.readName((await form(c)).get('name') ?? '')
+  if (name === null) return back(c, 'account', 'Please enter a name.')
+  await visitor.logIn(c.get('session'), name, Date.now())
+  return back(c, 'account', `Welcome aboard, ${name}.`)
+}
+
+async function logOut(c: Context<SessionEnv>): Promise<Response> {
+  await visitor.logOut(c.get('session'))
+  return back(c, 'account', 'You are logged out.')
+}
+
+async function changeCart(c: Context<SessionEnv>): Promise<Response> {
+  const fields = await form(c)
+  const product = findProduct(fields.get('product') ?? '')
+  if (!product) throw new Refusal(404, 'Not on our shelf', 'We do not carry that product.')
+  const quantity = readQuantity(fields.get('quantity') ?? '')
+  visitor.setQuantity(c.get('session'), product, quantity)
+  return back(c, 'cart', cartText(product, quantity))
+}
+
+async function emptyCart(c: Context<SessionEnv>): Promise<Response> {
+  visitor.emptyCart(c.get('session'))
+  return back(c, 'cart', 'The cart is empty.')
+}
+
+function readQuantity(text: string): number {
+  const quantity = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN
+  if (!(quantity <= MAX_QUANTITY)) {
+    throw new Refusal(400, 'Not that many', `Choose a quantity from 0 to ${MAX_QUANTITY}.`)
+  }
+  return quantity
+}
+
+function cartText({ name }: Product, quantity: number): string {
+  if (quantity === 0) return `${name}: taken out of the cart.`
+  return `${name}: ${quantity} in the cart.`
+}
+
+/** Fields of any other kind of body are none, and none is a case that every route has. */
+async function form(c: Context): Promise<URLSearchParams> {
+  return new URLSearchParams(await c.req.text())
+}
+
+/** Sends the browser to the page with GET, so that a reload does not repeat the change. */
+function back(c: Context<SessionEnv>, place: visitor.Notice['place'], text: string): Response {
+  visitor.leaveNotice(c.get('session'), { place, text })
+  return c.redirect(`/#${place}`, 303)
+}
+
+/** A change that cannot be kept is refused, instead of seeming done. */
+const storeInReach: MiddlewareHandler<SessionEnv> = async (c, next) => {
+  if (!c.get('session').available) throw STORE_AWAY
+  await next()
+}
+
+function changesArePosts(c: Context): Response | Promise<Response> {
+  c.header('Allow', 'POST')
+  return answer(c, new Refusal(405, 'By form only', 'This address takes what the page sends it.'))
+}
+
+function tooLong(): never {
+  throw new Refusal(413, 'Too long', `At most ${MAX_BODY_BYTES} bytes can be sent.`)
+}
+
+function refusalFor(error: Error): Refusal {
+  if (error instanceof Refusal) return error
+  console.error(error)
+  return error instanceof SessionStoreError ? STORE_AWAY : FAULT
+}
+
+function answer(c: Context, refusal: Refusal): Response | Promise<Response> {
+  return c.html(errorPage(refusal), refusal.status)
+}
+
+const CHANGES = ['/login', '/logout', '/cart', '/cart/empty']
+
+/** Longer than any form of the page makes. */
+const MAX_BODY_BYTES = 2048
+
+const STORE_AWAY = new Refusal(
+  503,
+  'The store is out of reach',
+  'Nothing was changed. Your session is as it was, and comes back with the store.',
+)
+
+const FAULT = new Refusal(500, 'Our fault', 'Something went wrong here. The log says what.')

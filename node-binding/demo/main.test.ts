@@ -1,0 +1,73 @@
+/** How the demo starts and ends, and what it says if it cannot start. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Browser } from './testing/browser.js'
+import { DemoProcess, runToEnd } from './testing/demo-process.js'
+
+test('a port that is in use is answered with one line that names it and PORT', async (t) => {
+  const demo = await DemoProcess.start()
+  t.after(() => demo.end())
+
+  const second = await runToEnd({ PORT: String(demo.port) })
+
+  assert.deepEqual(second, {
+    exitCode: 1,
+    stderr:
+      `PORT: port ${demo.port} is already in use on 127.0.0.1; ` +
+      `choose another, as in PORT=${demo.port + 1}\n`,
+  })
+})
+
+test('a variable that cannot be used is answered with one line that names it', async () => {
+  const cases = [
+    [{ PORT: 'eighty' }, 'PORT: expected a number from 0 to 65535, got "eighty"'],
+    [{ PORT: '70000' }, 'PORT: expected a number from 0 to 65535, got "70000"'],
+    [{ SESSION_DRIVER: 'mysql' }, 'SESSION_DRIVER: expected cookie, memory or redis, got "mysql"'],
+    [
+      { SESSION_SECRET: 'change-me-in-production' },
+      'SESSION_SECRET: expected a text of your own, not the public placeholder',
+    ],
+    [{ PORT: '0', HOST: '192.0.2.1' }, 'HOST: 192.0.2.1 is not an address of this machine'],
+  ] as const
+
+  for (const [env, line] of cases) {
+    assert.deepEqual(await runToEnd(env), { exitCode: 1, stderr: `${line}\n` })
+  }
+})
+
+test('a REDIS_URL that cannot be used is named, and the password in it is not', async () => {
+  const line =
+    'REDIS_URL: expected redis://[user:password@]host[:port][/database] ' +
+    'or redis+unix:///path/to/socket\n'
+
+  for (const url of [
+    'localhost:6379',
+    'http://:hidden@h',
+    'redis://:hidden@h/nine',
+    'redis://h:x',
+  ]) {
+    const end = await runToEnd({ PORT: '0', SESSION_DRIVER: 'redis', REDIS_URL: url })
+
+    assert.deepEqual(end, { exitCode: 1, stderr: line })
+  }
+})
+
+test('a variable that is set but empty counts as not set', async (t) => {
+  const demo = await DemoProcess.start({ SESSION_DRIVER: '', SESSION_SECRET: '', HOST: '' })
+  t.after(() => demo.end())
+
+  const health = await new Browser(demo.url).get('/healthz')
+
+  assert.deepEqual(JSON.parse(health.html), { status: 'ok', driver: 'cookie' })
+})
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal} ends it with exit code 0, also while a browser holds a connection`, async (t) => {
+    const demo = await DemoProcess.start({ SESSION_DRIVER: 'memory' })
+    t.after(() => demo.end())
+    await new Browser(demo.url).get('/')
+
+    assert.equal(await demo.end(signal), 0)
+  })
+}

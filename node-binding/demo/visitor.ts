@@ -1,0 +1,104 @@
+/**
+ * Says what the demo keeps in a session, and is the only file that names its keys.
+ *
+ *   data        visits  number          user  { name, since }      cart  { productId: quantity }
+ *   flash_next  notice  { place, text }
+ *
+ * Knows no HTTP. A session may hold what an older demo wrote, so every read checks.
+ */
+
+import type { SessionInstance } from '@rudderjs/session-native'
+import { MAX_QUANTITY, PRODUCTS, type Product } from './products.js'
+
+export interface User {
+  name: string
+  sinceUnixMs: number
+}
+
+export interface CartLine {
+  product: Product
+  /** 0 for a product that is not in the cart. */
+  quantity: number
+}
+
+/** A message for the next page, at the place where the visitor's eyes are. */
+export interface Notice {
+  place: 'account' | 'cart'
+  text: string
+}
+
+export function visits(session: SessionInstance): number {
+  return wholeNumber(session.get('visits'))
+}
+
+export function countVisit(session: SessionInstance): void {
+  session.put('visits', visits(session) + 1)
+}
+
+export function user(session: SessionInstance): User | null {
+  const { name, since } = record(session.get('user'))
+  return typeof name === 'string' ? { name, sinceUnixMs: wholeNumber(since) } : null
+}
+
+/** Logs in under a new id: one that somebody planted before must not become theirs and ours. */
+export async function logIn(session: SessionInstance, name: string, unixMs: number): Promise<void> {
+  await session.regenerate()
+  session.put('user', { name, since: unixMs })
+}
+
+/** Empties the session and gives it a new id, so that nothing of the visitor stays behind. */
+export async function logOut(session: SessionInstance): Promise<void> {
+  session.flush()
+  await session.regenerate()
+}
+
+/** One line for every product, in the order of the shelf. */
+export function cart(session: SessionInstance): CartLine[] {
+  const quantities = record(session.get('cart'))
+  return PRODUCTS.map((product) => ({
+    product,
+    quantity: Math.min(wholeNumber(quantities[product.id]), MAX_QUANTITY),
+  }))
+}
+
+/** Puts `quantity` of a product into the cart in place of what is there. */
+export function setQuantity(session: SessionInstance, product: Product, quantity: number): void {
+  const lines = cart(session).map((line) =>
+    line.product === product ? { product, quantity } : line,
+  )
+  const kept = lines.filter((line) => line.quantity > 0)
+  if (kept.length === 0) session.forget('cart')
+  else session.put('cart', Object.fromEntries(kept.map((line) => [line.product.id, line.quantity])))
+}
+
+export function emptyCart(session: SessionInstance): void {
+  session.forget('cart')
+}
+
+export function leaveNotice(session: SessionInstance, notice: Notice): void {
+  session.flash('notice', notice)
+}
+
+/** The message that the previous request left. */
+export function notice(session: SessionInstance): Notice | null {
+  const { place, text } = record(session.getFlash('notice'))
+  if ((place !== 'account' && place !== 'cart') || typeof text !== 'string') return null
+  return { place, text }
+}
+
+/** The name as it will be shown, or `null` if there is nothing to show. */
+export function readName(text: string): string | null {
+  const name = text.replace(/\p{C}+/gu, ' ').trim()
+  return name === '' ? null : Array.from(name).slice(0, MAX_NAME_CHARACTERS).join('')
+}
+
+/** Short enough that a session in a cookie stays far below what browsers keep. */
+export const MAX_NAME_CHARACTERS = 40
+
+function wholeNumber(value: unknown): number {
+  return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
