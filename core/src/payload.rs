@@ -124,6 +124,11 @@ impl Payload {
         &self.text
     }
 
+    /// The whole record, as stores keep it.
+    pub fn into_json(self) -> String {
+        self.text
+    }
+
     /// The id as a JSON string, quotes included. A bearer secret: never log it.
     pub fn id_json(&self) -> &str {
         &self.text[self.id.clone()]

@@ -68,6 +68,9 @@ impl UnixMillis {
 pub struct Ttl(u64);
 
 impl Ttl {
+    /// The longest TTL: 40,000 days.
+    pub const MAX: Self = Self(MAX_TTL_SECONDS);
+
     /// A TTL of `seconds`.
     ///
     /// # Errors

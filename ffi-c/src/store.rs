@@ -335,7 +335,7 @@ pub unsafe extern "C" fn rsess_store_foreign_records(
         // SAFETY: `store` is NULL or live, as the caller promises.
         let store = unsafe { borrowed(store) }?;
 
-        count_out.write(store.0.call(|store| Ok(store.foreign_records()))?);
+        count_out.write(store.0.call(|store| Ok(store.incidents().foreign_records))?);
         Ok(())
     })
 }

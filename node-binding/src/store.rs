@@ -195,7 +195,7 @@ impl NativeStore {
             save: operation(&figures.save),
             touch: operation(&figures.touch),
             destroy: operation(&figures.destroy),
-            foreign_records: figures.foreign_records as f64,
+            foreign_records: figures.incidents.foreign_records as f64,
             pending: self.pending.load(Ordering::Relaxed) as f64,
         })
     }
