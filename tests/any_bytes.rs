@@ -1,0 +1,380 @@
+//! Whatever bytes come in, nothing panics: what we signed comes back as it was, what we did not
+//! sign is refused, and JSON is what `JSON.parse` says it is.
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::string::string_regex;
+use rudder_session::{CookieCodec, DecodeError, KeyRing, LegacyCookies, Payload, PayloadError};
+use rudder_session::{SessionId, UnixMillis, cookie};
+use rudder_session_tests::js;
+
+proptest! {
+    #![proptest_config(config(500))]
+
+    #[test]
+    fn decoding_what_was_encoded_gives_the_same_bytes_for_any_json_and_any_key(
+        id in string_text(),
+        data in object_text(),
+        flash_next in object_text(),
+        key in prop::collection::vec(any::<u8>(), 1..200),
+        expires_at in 0_u64..8_640_000_000_000_000,
+    ) {
+        let codec = codec(&key);
+        let text = format!(r#"{{"id":{id},"data":{data},"flash_next":{flash_next}}}"#);
+        let payload = Payload::parse(text.as_str()).expect("a payload");
+
+        let value = codec.encode(&payload, UnixMillis::new(expires_at));
+        let decode = |now| codec.decode(&value, UnixMillis::new(now), LegacyCookies::Reject);
+
+        prop_assert_eq!(payload.as_json(), &text);
+        let decoded = decode(expires_at).expect("our own cookie");
+        prop_assert_eq!(decoded.as_json(), &text);
+        prop_assert_eq!(decode(expires_at + 1), Err(DecodeError::Expired));
+    }
+
+    #[test]
+    fn a_payload_in_any_spelling_is_what_javascript_makes_of_it(
+        id in string_text(),
+        data in json_text(),
+        flash_next in json_text(),
+        order in Just(["id", "data", "flash_next", "exp"]).prop_shuffle(),
+        space in white_space(),
+    ) {
+        let value = |field: &str| match field {
+            "id" => &id,
+            "data" => &data,
+            "flash_next" => &flash_next,
+            _ => "5",
+        };
+        let members = order.map(|field| format!("{space}\"{field}\"{space}:{}", value(field)));
+        let text = format!("{space}{{{}{space}}}{space}", members.join(&format!("{space},")));
+
+        let payload = Payload::parse(text.as_str()).expect("a payload");
+
+        let seen = js::parse(&text).expect("JSON");
+        let spread = |field| seen.get(field).expect("it is there").spread().to_string();
+        let shown = |text| js::parse(text).expect("JSON").to_string();
+        prop_assert_eq!(shown(payload.data_json()), spread("data"));
+        prop_assert_eq!(shown(payload.flash_next_json()), spread("flash_next"));
+        prop_assert_eq!(payload.id_json(), id.trim_matches([' ', '\t', '\n', '\r']));
+        // Once spelled our way, it stays as it is.
+        prop_assert_eq!(Payload::parse(payload.as_json()), Ok(payload.clone()));
+    }
+
+    #[test]
+    fn json_is_what_json_parse_takes_for_json(text in nearly_json()) {
+        let mut payload = Payload::parse(r#"{"id":"a"}"#).expect("a payload");
+
+        let accepted = payload.put_json("key", &text).is_ok();
+
+        prop_assert_eq!(accepted, js::parse(&text).is_ok(), "{}", text);
+        // A second opinion, which is stricter in four known ways.
+        match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(_) => prop_assert!(accepted, "serde_json takes {}", text),
+            Err(_) if !accepted => {}
+            Err(error) => {
+                let reason = error.to_string();
+                let is_known = ["out of range", "surrogate", "hex escape", "recursion limit"]
+                    .iter()
+                    .any(|known| reason.contains(known));
+                prop_assert!(is_known, "serde_json refuses {}: {}", text, reason);
+            }
+        }
+    }
+
+    #[test]
+    fn edits_do_what_they_do_to_an_object_in_javascript(
+        data in object_text(),
+        edits in prop::collection::vec((key(), prop::option::of(json_text())), 0..12),
+    ) {
+        let mut payload =
+            Payload::parse(format!(r#"{{"id":"a","data":{data}}}"#)).expect("a payload");
+        let mut model = js::parse(&data).expect("JSON").spread();
+
+        for (key, value) in &edits {
+            match value {
+                Some(value) => {
+                    payload.put_json(key, value).expect("JSON");
+                    model.put(key, js::parse(value).expect("JSON"));
+                }
+                None => {
+                    payload.forget(key);
+                    model.delete(key);
+                }
+            }
+        }
+
+        let shown = |text| js::parse(text).expect("JSON").to_string();
+        prop_assert_eq!(shown(payload.data_json()), model.to_string());
+        for (key, _) in &edits {
+            let got = payload.get_json(key).map(shown);
+            prop_assert_eq!(got, model.get(key).map(ToString::to_string));
+        }
+        prop_assert_eq!(payload.id_json(), "\"a\"");
+        prop_assert_eq!(payload.flash_next_json(), "{}");
+    }
+
+    #[test]
+    fn any_bytes_as_a_cookie_value_are_refused(bytes in any_bytes()) {
+        let text = String::from_utf8_lossy(&bytes);
+
+        refused_by_all(&text)?;
+    }
+
+    #[test]
+    fn a_cookie_with_any_piece_replaced_is_refused(
+        from in any::<Index>(),
+        to in any::<Index>(),
+        piece in any_bytes(),
+    ) {
+        let value = a_cookie();
+        let (from, to) = (from.index(value.len()), to.index(value.len()));
+        let (from, to) = (from.min(to), from.max(to));
+        let bytes = [&value.as_bytes()[..from], &piece, &value.as_bytes()[to..]].concat();
+        let changed = String::from_utf8_lossy(&bytes);
+        prop_assume!(changed != value);
+
+        refused_by_all(&changed)?;
+    }
+
+    #[test]
+    fn signed_text_of_any_kind_is_decoded_or_refused_but_never_a_panic(
+        text in prop_oneof![
+            ".*",
+            json_text(),
+            any_bytes().prop_map(|bytes| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)),
+            nearly_json().prop_map(|it| base64_simd::URL_SAFE_NO_PAD.encode_to_string(it)),
+        ]
+    ) {
+        let codec = codec(b"key");
+        let signed = codec.sign(&text);
+
+        prop_assert_eq!(codec.verify(&signed), Ok(&*text));
+        prop_assert_eq!(codec.decode_id(&signed).ok(), SessionId::parse(&text));
+        match codec.decode(&signed, NOW, LegacyCookies::Accept) {
+            Ok(payload) => prop_assert_eq!(Payload::parse(payload.as_json()), Ok(payload)),
+            Err(error) => {
+                prop_assert!(matches!(error, DecodeError::Malformed | DecodeError::Expired));
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_payload_exactly_if_it_is_an_object_whose_id_is_a_string(
+        text in prop_oneof![
+            nearly_json(),
+            nearly_json().prop_map(|it| format!(r#"{{"id":"x","data":{it}}}"#)),
+            json_text().prop_map(|it| format!(r#"{{"id":{it}}}"#)),
+            ".*",
+        ]
+    ) {
+        let seen = js::parse(&text).ok();
+        let has_id = seen.is_some_and(|it| matches!(it.get("id"), Some(js::Value::String(_))));
+
+        let parsed = Payload::parse(text.as_str());
+
+        prop_assert_eq!(parsed.is_ok(), has_id, "{}", text);
+        if let Err(error) = parsed {
+            prop_assert_eq!(error, PayloadError::NotAPayload);
+        }
+    }
+
+    #[test]
+    fn a_header_of_any_bytes_is_searched_without_harm(
+        header in any_bytes(),
+        name in any_bytes(),
+    ) {
+        if let Some(value) = cookie::find(&header, &name) {
+            prop_assert!(value.is_empty() || header.windows(value.len()).any(|it| it == value));
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_found_where_javascript_finds_it(
+        header in "([a-c= ;\t\u{a0}\u{feff}\"]|\u{85}|sid){0,24}",
+        name in select(vec!["sid", "a", "", " "]),
+    ) {
+        let trim = |text: &str| {
+            let is_space = |c: char| c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}');
+            text.trim_matches(is_space).to_owned()
+        };
+        let mut pairs = header.split(';').filter_map(|pair| pair.split_once('='));
+        let expected = pairs.find(|(key, _)| trim(key) == name).map(|(_, value)| trim(value));
+
+        let found = cookie::find(header.as_bytes(), name.as_bytes());
+
+        prop_assert_eq!(found, expected.as_deref().map(str::as_bytes));
+    }
+}
+
+#[test]
+fn changing_any_one_byte_of_a_cookie_refuses_it() {
+    let value = a_cookie();
+    assert!(codec(b"key").decode(&value, NOW, LegacyCookies::Reject).is_ok());
+    for at in 0..value.len() {
+        for other in 0..=u8::MAX {
+            let mut bytes = value.clone().into_bytes();
+            if bytes[at] == other {
+                continue;
+            }
+            bytes[at] = other;
+
+            // What is not UTF-8 has no way in.
+            if let Ok(changed) = str::from_utf8(&bytes) {
+                refused_by_all(changed).unwrap_or_else(|err| panic!("{at} {other}: {err}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn dropping_or_doubling_any_one_byte_of_a_cookie_refuses_it() {
+    let value = a_cookie();
+    for at in 0..value.len() {
+        let mut shorter = value.clone();
+        shorter.remove(at);
+        let mut longer = value.clone();
+        longer.insert(at, char::from(value.as_bytes()[at]));
+
+        for changed in [shorter, longer] {
+            refused_by_all(&changed).unwrap_or_else(|err| panic!("{at}: {err}"));
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_levels_are_carried_and_refused_by_types_only() {
+    let nested = "[".repeat(100_000) + &"]".repeat(100_000);
+    let text = format!(r#"{{"id":"a","data":{{"deep":{nested}}},"flash_next":{{}}}}"#);
+    let payload = Payload::parse(text.as_str()).expect("a payload");
+    let codec = codec(b"key");
+
+    let value = codec.encode(&payload, NOW);
+
+    let decoded = codec.decode(&value, NOW, LegacyCookies::Reject).expect("our own");
+    assert_eq!(decoded.as_json(), text);
+    let typed = decoded.get::<serde_json::Value>("deep");
+    assert_eq!(typed, Err(PayloadError::TooDeep));
+}
+
+const NOW: UnixMillis = UnixMillis::new(1_700_000_000_000);
+
+fn config(cases: u32) -> ProptestConfig {
+    // What fails is printed in its smallest form; a file of seeds would only grow.
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn codec(key: &[u8]) -> CookieCodec {
+    CookieCodec::new(KeyRing::from_secrets([key]).expect("legal"))
+}
+
+fn a_cookie() -> String {
+    let payload = Payload::parse(r#"{"id":"3f2b8c1e","data":{"user":"alice"},"flash_next":{}}"#);
+    codec(b"key").encode(&payload.expect("a payload"), NOW)
+}
+
+fn refused_by_all(value: &str) -> Result<(), TestCaseError> {
+    let codec = codec(b"key");
+    let decoded = codec.decode(value, NOW, LegacyCookies::Accept);
+    let refused = |error: Option<DecodeError>| {
+        matches!(error, Some(DecodeError::BadSignature | DecodeError::Unsigned))
+    };
+    prop_assert!(refused(codec.verify(value).err()));
+    prop_assert!(refused(codec.decode_id(value).err()));
+    prop_assert!(refused(decoded.err()));
+    Ok(())
+}
+
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let some = prop::collection::vec(any::<u8>(), 0..300);
+    // Bytes that mean something here come up often enough only if they are asked for.
+    let telling = prop::collection::vec(select(b"AZaz09-_.=;{}\"\\: \0\xff\xc3".to_vec()), 0..100);
+    prop_oneof![some, telling, ".*".prop_map(String::into_bytes)]
+}
+
+fn white_space() -> impl Strategy<Value = String> {
+    string_regex("[ \t\n\r]{0,2}").expect("a pattern")
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        select(vec!["a", "b", "0", "10", "__proto__", "", "\u{e9}", "\"", "\\", "\u{1f36a}"])
+            .prop_map(str::to_owned),
+        ".{0,6}",
+    ]
+}
+
+/// Any string, with its quotes: plain characters, escapes, halves of surrogate pairs.
+fn string_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[^\"\\\\\u{0}-\u{1f}]{1,6}",
+        "\\\\u[0-9a-fA-F]{4}",
+        "\\\\u[dD][89abAB][0-9a-f]{2}\\\\u[dD][c-fC-F][0-9a-f]{2}",
+        "\\\\[\"\\\\/bfnrt]",
+    ];
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+}
+
+fn number_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "-?(0|[1-9][0-9]{0,3})",
+        "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,4})?",
+    ]
+}
+
+/// Any key, with its quotes; some come up often, so that there are duplicates.
+fn key_text() -> impl Strategy<Value = String> {
+    let common = vec!["\"a\"", "\"\\u0061\"", "\"b\"", "\"0\"", "\"__proto__\"", "\"\""];
+    prop_oneof![select(common).prop_map(str::to_owned), string_text()]
+}
+
+/// Any JSON, in any spelling, with white space inside but not around it.
+fn json_text() -> impl Strategy<Value = String> {
+    let literal = select(vec!["null", "true", "false", "[]", "{}"]).prop_map(str::to_owned);
+    let leaf = prop_oneof![literal, number_text(), string_text()];
+    leaf.prop_recursive(8, 40, 5, |inner| {
+        prop_oneof![
+            (prop::collection::vec(inner.clone(), 0..5), white_space())
+                .prop_map(|(elements, space)| list('[', &elements, &space, ']')),
+            object_of(inner),
+        ]
+    })
+}
+
+fn object_text() -> impl Strategy<Value = String> {
+    object_of(json_text().boxed())
+}
+
+fn object_of(value: BoxedStrategy<String>) -> impl Strategy<Value = String> {
+    (prop::collection::vec((key_text(), value), 0..5), white_space()).prop_map(
+        |(members, space)| {
+            let members: Vec<String> = members
+                .into_iter()
+                .map(|(key, value)| format!("{key}{space}:{space}{value}"))
+                .collect();
+            list('{', &members, &space, '}')
+        },
+    )
+}
+
+fn list(open: char, parts: &[String], space: &str, close: char) -> String {
+    format!("{open}{space}{}{space}{close}", parts.join(&format!("{space},{space}")))
+}
+
+/// JSON, and JSON with something wrong in one or two places.
+fn nearly_json() -> impl Strategy<Value = String> {
+    let wrong = select(vec![
+        "", ",", ":", "{", "}", "[", "]", "\"", "\\", "0", "-", ".", "e", "+", "x", "\u{0}", "\n",
+        "\u{a0}", "\u{feff}", "null", "1", "\\u12", "//",
+    ]);
+    let edits = prop::collection::vec((any::<Index>(), any::<Index>(), wrong), 0..3);
+    (json_text(), edits).prop_map(|(text, edits)| {
+        let mut chars: Vec<char> = text.chars().collect();
+        for (at, len, piece) in edits {
+            let at = at.index(chars.len() + 1);
+            let end = (at + len.index(3)).min(chars.len());
+            chars.splice(at..end, piece.chars());
+        }
+        chars.into_iter().collect()
+    })
+}

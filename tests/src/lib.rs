@@ -1,0 +1,20 @@
+//! Equipment for the laws that hold across crates, each of which has a file of its own beside
+//! this crate's manifest.
+//!
+//! ```text
+//!   redis_server     a real redis-server of one's own, gone when dropped
+//!   scripted_server  a server that misbehaves on purpose, at the byte where it is told to
+//!   resp             the wire protocol of both, in a few lines
+//!   js               what JSON.parse and JSON.stringify would make of a text
+//!   allocations      counts what a piece of code allocates
+//!   vectors          recorded cases, run through Rust and through C
+//! ```
+//!
+//! Nothing here is meant for anything but tests: it panics where a test should fail.
+
+pub mod allocations;
+pub mod js;
+pub mod redis_server;
+pub mod resp;
+pub mod scripted_server;
+pub mod vectors;

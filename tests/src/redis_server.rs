@@ -1,0 +1,133 @@
+//! Starts the system's `redis-server` for one test, and ends it with the test.
+//!
+//! ```text
+//!   temp dir / redis.sock     unix socket
+//!   127.0.0.1 : free port     TCP
+//!   no persistence, no config file, nothing left behind
+//! ```
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::resp::{Client, Monitor, Reply};
+
+/// A Redis server of one's own.
+pub struct RedisServer {
+    process: Child,
+    port: u16,
+    dir: TempDir,
+}
+
+impl RedisServer {
+    /// Starts a server that lets everybody in.
+    pub fn start() -> Self {
+        let server = Self::start_with(&[]);
+        assert_eq!(server.client().call(&["PING"]), Reply::Simple("PONG".to_owned()));
+        server
+    }
+
+    /// Starts a server with more arguments, such as `["--requirepass", "hunter2"]`.
+    ///
+    /// Returns when it is ready, which it says itself.
+    pub fn start_with(arguments: &[&str]) -> Self {
+        // Between looking for a free port and using it somebody else may take it.
+        for _ in 0..10 {
+            let dir = TempDir::new();
+            let port = free_port();
+            let mut process = spawn(port, dir.path(), arguments);
+            let stdout = process.stdout.take().expect("its output is piped");
+            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            if lines.any(|line| line.contains("Ready to accept connections")) {
+                // It must be able to go on talking, or it stops at a full pipe.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Self { process, port, dir };
+            }
+            process.wait().expect("it has ended");
+        }
+        panic!("redis-server does not start; run it by hand with {arguments:?} to see why");
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its URL over TCP.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its URL over the unix socket.
+    pub fn unix_url(&self) -> String {
+        format!("redis+unix://{}", self.dir.path().join("redis.sock").display())
+    }
+
+    /// A plain client, which knows nothing of the engine.
+    pub fn client(&self) -> Client {
+        Client::connect(self.port)
+    }
+
+    /// Listens to the commands that arrive.
+    pub fn monitor(&self) -> Monitor {
+        Monitor::start(self.port)
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        // Nothing to be done about a process that has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A port of 127.0.0.1 that nobody listens to.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("bound").port()
+}
+
+/// A directory that is gone when dropped.
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    /// Makes an empty directory.
+    #[expect(clippy::new_without_default, reason = "making a directory is no default")]
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("rudder-session-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("the temporary directory is writable");
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn spawn(port: u16, dir: &Path, arguments: &[&str]) -> Child {
+    let spawned = Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--unixsocket", "redis.sock", "--save", "", "--appendonly", "no"])
+        .args(arguments)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    spawned.unwrap_or_else(|err| {
+        panic!("these tests need redis-server, which does not start ({err}): apt-get install redis-server")
+    })
+}
