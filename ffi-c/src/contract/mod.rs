@@ -6,7 +6,8 @@ mod stateless;
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
 
-use rudder_session_core::{Payload, SessionId, Store, StoreError, Ttl, UnixMillis};
+use rudder_session_core::store::{Reply, Request};
+use rudder_session_core::{Store, StoreError, UnixMillis};
 
 use crate::boundary::{Guarded, lend};
 use crate::buffer::{rsess_buf, rsess_slice};
@@ -141,17 +142,11 @@ fn a_redis_store_names_the_setting_that_it_refuses_and_needs_no_server_to_be_mad
 fn a_panic_inside_a_store_gives_a_status_and_then_every_call_says_poisoned() {
     struct Panicking;
     impl Store for Panicking {
-        fn load(&self, _: &SessionId, _: UnixMillis) -> Result<Option<Payload>, StoreError> {
-            panic!("on purpose")
-        }
-        fn save(&self, _: &Payload, _: Ttl, _: UnixMillis) -> Result<(), StoreError> {
-            Ok(())
-        }
-        fn touch(&self, _: &SessionId, _: Ttl, _: UnixMillis) -> Result<bool, StoreError> {
-            Ok(true)
-        }
-        fn destroy(&self, _: &SessionId) -> Result<(), StoreError> {
-            Ok(())
+        fn call(&self, request: Request, _: UnixMillis) -> Result<Reply, StoreError> {
+            match request {
+                Request::Destroy { .. } => Ok(Reply::Destroy),
+                _ => panic!("on purpose"),
+            }
         }
     }
     impl Drop for Panicking {

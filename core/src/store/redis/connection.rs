@@ -126,10 +126,12 @@ impl Connection {
 
     /// Whether the server has ended the connection, or sent bytes that nobody asked for.
     ///
-    /// Asks the socket, not the server, and only after a pause: it costs three system calls, and
-    /// a connection that worked a moment ago rarely ended since.
-    pub(crate) fn has_gone_stale(&self) -> bool {
-        self.idle_since.elapsed() > STALE_CHECK_AFTER && !self.stream.is_quiet()
+    /// Asks the socket, not the server, and only after a pause or if another connection was lost
+    /// since: it costs three system calls, and one that worked a moment ago rarely ended since.
+    pub(crate) fn has_gone_stale(&self, another_lost_at: Option<Instant>) -> bool {
+        let doubtful = self.idle_since.elapsed() > STALE_CHECK_AFTER
+            || another_lost_at.is_some_and(|at| self.idle_since <= at);
+        doubtful && !self.stream.is_quiet()
     }
 
     fn send(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), StoreError> {
@@ -168,7 +170,7 @@ pub(crate) enum Step {
 /// A reply that is no error reply.
 pub(crate) fn accepted(reply: Value) -> Result<Value, StoreError> {
     match reply {
-        Value::ServerError(error) => Err(StoreError::Rejected { code: error.code().to_owned() }),
+        Value::ServerError(error) => Err(StoreError::Rejected { code: error_code(error.code()) }),
         reply => Ok(reply),
     }
 }
@@ -302,6 +304,12 @@ impl Read for DeadlineReader<'_> {
             ErrorKind::Other.into()
         })
     }
+}
+
+/// The first word of an error reply, if it is a code: anything else may quote what was sent.
+fn error_code(word: &str) -> String {
+    let is_code = word.len() <= 32 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    if is_code { word.to_owned() } else { "ERR".to_owned() }
 }
 
 /// Time left until `deadline`, never zero: a socket takes zero for "no limit".

@@ -28,7 +28,7 @@ pub(crate) struct Pool {
     size: u32,
     deadline: Duration,
     slots: OnceLock<r2d2::Pool<Manager>>,
-    /// When a connection was last found to have ended in the middle of a call.
+    /// When a connection was last put out of use.
     lost_at: Mutex<Option<Instant>>,
 }
 
@@ -61,7 +61,7 @@ impl Pool {
                 }
                 Slot::Open(connection) => {
                     let outcome = call(connection);
-                    if matches!(outcome, Err(StoreError::Disconnected)) {
+                    if connection.is_poisoned() {
                         // What ended one may have ended all: a restart, a fail-over.
                         *self.lost_at() = Some(Instant::now());
                     }
