@@ -138,6 +138,11 @@ proptest! {
     }
 
     #[test]
+    fn a_made_up_signature_is_refused(mac in any::<[u8; 32]>()) {
+        refused_by_all(&with_signature(mac))?;
+    }
+
+    #[test]
     fn signed_text_of_any_kind_is_decoded_or_refused_but_never_a_panic(
         text in prop_oneof![
             ".*",
@@ -228,6 +233,15 @@ fn changing_any_one_byte_of_a_cookie_refuses_it() {
 }
 
 #[test]
+fn a_signature_of_32_like_bytes_is_refused() {
+    for byte in 0..=u8::MAX {
+        let refused = refused_by_all(&with_signature([byte; 32]));
+
+        refused.unwrap_or_else(|err| panic!("{byte}: {err}"));
+    }
+}
+
+#[test]
 fn dropping_or_doubling_any_one_byte_of_a_cookie_refuses_it() {
     let value = a_cookie();
     for at in 0..value.len() {
@@ -271,6 +285,13 @@ fn codec(key: &[u8]) -> CookieCodec {
 fn a_cookie() -> String {
     let payload = Payload::parse(r#"{"id":"3f2b8c1e","data":{"user":"alice"},"flash_next":{}}"#);
     codec(b"key").encode(&payload.expect("a payload"), NOW)
+}
+
+/// A cookie value of ours, with a signature of somebody else's making.
+fn with_signature(mac: [u8; 32]) -> String {
+    let value = a_cookie();
+    let (text, _) = value.rsplit_once('.').expect("a signature");
+    format!("{text}.{}", base64_simd::URL_SAFE_NO_PAD.encode_to_string(mac))
 }
 
 fn refused_by_all(value: &str) -> Result<(), TestCaseError> {

@@ -15,7 +15,7 @@ use rudder_session_tests::scripted_server::{ScriptedServer, Step};
 fn a_record_is_written_as_one_set_with_ex_and_read_back_by_a_plain_client() {
     let server = RedisServer::start();
     let store = store(&server.url());
-    let payload = payload(r#"{"user":"alice","half":"\ud800","n":1e400,"\u00e9":"é\u2028"}"#);
+    let payload = payload("{\"half\":\"\\ud800\",\"n\":1e400,\"\\u00e9\":\"\u{e9}\u{2028}\"}");
     let mut monitor = server.monitor();
 
     store.save(&payload, Ttl::from_seconds(7200).expect("legal"), NOW).expect("saved");

@@ -38,6 +38,7 @@ laws! {
     touching_an_absent_session_is_false_and_makes_none
     a_save_starts_the_ttl_anew
     a_touch_starts_the_ttl_anew_and_leaves_the_payload
+    a_touch_may_also_shorten_the_ttl
     two_saves_leave_the_later_ttl_even_if_it_is_shorter
     the_longest_ttl_is_kept
     an_id_that_cannot_name_a_record_is_refused_before_anything_is_stored
@@ -54,8 +55,9 @@ fn what_is_saved_is_loaded_verbatim(subject: &Subject) {
     let deep = format!("{{\"deep\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
     for data in [
         "{}",
-        r#"{ "white" : [ 1 ,	2 ] }"#,
-        r#"{"unicode":"zażółć 日本語 🍪","line separators":"  "}"#,
+        r#"{ "white" : [ 1 ,  2 ] }"#,
+        "{\"unicode\":\"za\u{17c}\u{f3}\u{142}\u{107} \u{65e5}\u{672c} \u{1f36a}\"}",
+        "{\"line separators\":\"\u{2028}\u{2029}\"}",
         r#"{"half":"\ud800","pair":"\ud83c\udf6a","\udc00":null}"#,
         r#"{"n":[1e400,-0,123456789012345678901234567890,1E-7]}"#,
         r#"{"a":1,"a":2,"__proto__":{"admin":true}}"#,
@@ -139,6 +141,15 @@ fn a_touch_starts_the_ttl_anew_and_leaves_the_payload(subject: &Subject) {
     assert!(subject.lives_after(Duration::from_secs(90)));
     assert!(!subject.lives_after(Duration::from_secs(100)));
     assert_eq!(subject.store.load(&id("a"), NOW), Ok(Some(payload("a", "{}"))));
+}
+
+fn a_touch_may_also_shorten_the_ttl(subject: &Subject) {
+    subject.save_for(100);
+
+    let touched = subject.store.touch(&id("a"), Ttl::from_seconds(10).expect("legal"), NOW);
+
+    assert_eq!(touched, Ok(true));
+    assert!(!subject.lives_after(Duration::from_secs(10)));
 }
 
 fn two_saves_leave_the_later_ttl_even_if_it_is_shorter(subject: &Subject) {

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   codec/<operation>/<bytes>    bytes of the id (36) or of the payload
-//!   mac/<operation>/<bytes>      the same bytes through hmac + sha2, or through base64-simd, alone:
-//!                                what no codec can do without
+//!   mac/<operation>/<bytes>      the same bytes through hmac + sha2, or through base64-simd,
+//!                                alone: what no codec can do without
 //!   payload/<operation>/<bytes>  reading and changing a payload
 //! ```
 //!

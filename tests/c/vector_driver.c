@@ -163,7 +163,8 @@ static void with_store(const char *operation, struct text url, struct text prefi
     }
     if (strcmp(operation, "save") == 0) {
         uint64_t ttl_seconds = strtoull(rest[1], NULL, 10);
-        status = rsess_store_save(store, subject.ptr, subject.len, ttl_seconds, rsess_now_unix_ms());
+        uint64_t now = rsess_now_unix_ms();
+        status = rsess_store_save(store, subject.ptr, subject.len, ttl_seconds, now);
         answer(status, &buf);
     } else if (strcmp(operation, "load") == 0) {
         status = rsess_store_load(store, subject.ptr, subject.len, rsess_now_unix_ms(), &buf);

@@ -128,6 +128,6 @@ fn spawn(port: u16, dir: &Path, arguments: &[&str]) -> Child {
         .stderr(Stdio::null())
         .spawn();
     spawned.unwrap_or_else(|err| {
-        panic!("these tests need redis-server, which does not start ({err}): apt-get install redis-server")
+        panic!("redis-server does not start ({err}): apt-get install redis-server")
     })
 }

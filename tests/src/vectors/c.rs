@@ -147,11 +147,11 @@ fn build_library() -> PathBuf {
     assert!(built.status.success(), "the C library does not build");
     let messages = String::from_utf8(built.stdout).expect("cargo writes UTF-8");
     // Cut out rather than parsed: the file name is all that is wanted of the messages.
-    let names = messages.split('"').filter(|text| {
+    let mut names = messages.split('"').filter(|text| {
         let file = Path::new(text).file_name().and_then(|name| name.to_str());
         matches!(file, Some("librudder_session.so" | "librudder_session.dylib"))
     });
-    PathBuf::from(names.last().expect("package rudder-session-ffi makes a shared library"))
+    PathBuf::from(names.next_back().expect("package rudder-session-ffi makes a shared library"))
 }
 
 /// Compiles the driver; returns the program.

@@ -1,9 +1,9 @@
 //! Reads the cases of a file of vectors.
 //!
 //! ```text
-//!   { meta, sign: [..], verify: {..}, cookie_persist: [..], cookie_load: [..], redis_persist: [..],
-//!     redis_load: [..], redis_destroy: [..], set_cookie: [..], set_cookie_throws: [..],
-//!     parse_cookie: [..], secret: [..] }
+//!   { meta, sign: [..], verify: {..}, cookie_persist: [..], cookie_load: [..],
+//!     redis_persist: [..], redis_load: [..], redis_destroy: [..], set_cookie: [..],
+//!     set_cookie_throws: [..], parse_cookie: [..], secret: [..] }
 //! ```
 //!
 //! Fields that are not known are left alone: they are about the session layer in JavaScript. A
@@ -21,8 +21,11 @@ pub struct Case<'a> {
     /// What is expected of the engine with this name.
     pub expected: Box<dyn Fn(&str) -> Expected + 'a>,
     /// Asks the engine; an error says what was not as expected.
-    pub check: Box<dyn Fn(&mut dyn Engine) -> Result<(), String> + 'a>,
+    pub check: Box<Check<'a>>,
 }
+
+/// Asks an engine; an error says what was not as expected.
+pub type Check<'a> = dyn Fn(&mut dyn Engine) -> Result<(), String> + 'a;
 
 /// How an engine should behave, compared with the original.
 #[derive(Clone, Debug, Eq, PartialEq)]
