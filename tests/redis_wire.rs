@@ -126,7 +126,7 @@ fn a_record_of_another_session_is_none_and_counted() {
     assert_eq!(store.load(&id(), NOW), Ok(None));
     assert_eq!(store.load(&id(), NOW), Ok(None));
 
-    assert_eq!(store.foreign_records(), 2);
+    assert_eq!(store.incidents().foreign_records, 2);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn what_is_no_payload_is_none_and_not_counted() {
 
         assert_eq!(store.load(&id(), NOW), Ok(None), "{unreadable:?}");
     }
-    assert_eq!(store.foreign_records(), 0);
+    assert_eq!(store.incidents().foreign_records, 0);
 }
 
 #[test]

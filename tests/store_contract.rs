@@ -1,28 +1,32 @@
 //! Every store keeps the same promises, whatever it is made of.
 //!
-//! Each law below runs against each store: `memory::<law>`, `redis::<law>`.
+//! Each law below runs against each store: `memory::<law>`, `file::<law>`, `redis::<law>`, and
+//! `redis_without_scripts::<law>` as a user who may run none.
 
+use std::pin::pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake};
+use std::thread;
 use std::time::Duration;
 
-use rudder_session::store::Metered;
-use rudder_session::{MemoryConfig, MemoryStore, Payload, RedisConfig, RedisStore, SessionId};
-use rudder_session::{Store, StoreError, Ttl, UnixMillis};
-use rudder_session_tests::redis_server::{RedisServer, free_port};
+use rudder_session::store::{self, Found, Metered, Regenerated, Request, Updated};
+use rudder_session::{Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, Payload};
+use rudder_session::{RedisConfig, RedisStore, SessionId, Store, StoreError, Ttl, UnixMillis};
+use rudder_session_tests::redis_server::{RedisServer, TempDir, free_port};
 use rudder_session_tests::resp::Reply;
 
 macro_rules! laws {
     ($($law:ident)*) => {
-        mod memory {
+        laws!(@against memory $($law)*);
+        laws!(@against file $($law)*);
+        laws!(@against redis $($law)*);
+        laws!(@against redis_without_scripts $($law)*);
+    };
+    (@against $store:ident $($law:ident)*) => {
+        mod $store {
             $(#[test]
             fn $law() {
-                super::$law(&super::Subject::memory());
-            })*
-        }
-
-        mod redis {
-            $(#[test]
-            fn $law() {
-                super::$law(&super::Subject::redis());
+                super::$law(&super::Subject::$store());
             })*
         }
     };
@@ -43,6 +47,19 @@ laws! {
     the_longest_ttl_is_kept
     an_id_that_cannot_name_a_record_is_refused_before_anything_is_stored
     concurrent_sessions_get_their_own_payloads
+    a_create_never_overwrites
+    a_replace_goes_onto_the_expected_record_only
+    a_remove_takes_the_expected_record_only
+    an_update_of_what_was_loaded_is_saved_as_given
+    an_update_starts_the_ttl_anew
+    parallel_updates_keep_each_others_writes
+    an_update_of_what_was_destroyed_writes_nothing
+    an_update_of_another_session_is_refused
+    a_regenerated_session_lives_under_its_new_id_only
+    regenerating_takes_along_what_others_wrote_meanwhile
+    regenerating_what_was_destroyed_leaves_nothing
+    many_threads_lose_no_write_and_undo_no_logout
+    every_way_to_ask_gives_the_same_answer
     a_meter_changes_no_answer
 }
 
@@ -198,7 +215,7 @@ fn concurrent_sessions_get_their_own_payloads(subject: &Subject) {
             });
         }
     });
-    assert_eq!(store.foreign_records(), 0);
+    assert_eq!(store.incidents().foreign_records, 0);
 }
 
 fn a_meter_changes_no_answer(subject: &Subject) {
@@ -241,29 +258,302 @@ fn a_session_in_memory_ends_with_the_last_millisecond_of_its_ttl() {
     assert_eq!(subject.store.touch(&id("a"), a_minute(), at(60_000)), Ok(false));
 }
 
+fn a_create_never_overwrites(subject: &Subject) {
+    let first = payload("a", r#"{"n":1}"#);
+
+    assert_eq!(subject.store.create(&first, a_minute(), NOW), Ok(true));
+    assert_eq!(subject.store.create(&payload("a", "{}"), a_minute(), NOW), Ok(false));
+
+    assert_eq!(subject.store.load(&id("a"), NOW), Ok(Some(first)));
+}
+
+fn a_replace_goes_onto_the_expected_record_only(subject: &Subject) {
+    let store = &subject.store;
+    let (first, second) = (payload("a", r#"{"n":1}"#), payload("a", r#"{"n":2}"#));
+    let replace = |expected: &Payload, new: &Payload| {
+        store.replace(expected.as_json(), new, a_minute(), NOW).expect("a reply")
+    };
+
+    assert_eq!(replace(&first, &second), Found::Gone);
+    assert_eq!(store.load(&id("a"), NOW), Ok(None));
+
+    subject.save(&first);
+    assert_eq!(replace(&second, &second), Found::Changed(first.as_json().to_owned()));
+    assert_eq!(store.load(&id("a"), NOW), Ok(Some(first.clone())));
+
+    assert_eq!(replace(&first, &second), Found::Expected);
+    assert_eq!(store.load(&id("a"), NOW), Ok(Some(second)));
+}
+
+fn a_remove_takes_the_expected_record_only(subject: &Subject) {
+    let store = &subject.store;
+    let first = payload("a", r#"{"n":1}"#);
+    let remove = |expected: &str| store.remove(&id("a"), expected, NOW).expect("a reply");
+
+    assert_eq!(remove(first.as_json()), Found::Gone);
+
+    subject.save(&first);
+    assert_eq!(remove("{}"), Found::Changed(first.as_json().to_owned()));
+    assert_eq!(store.load(&id("a"), NOW), Ok(Some(first.clone())));
+
+    assert_eq!(remove(first.as_json()), Found::Expected);
+    assert_eq!(store.load(&id("a"), NOW), Ok(None));
+}
+
+fn an_update_of_what_was_loaded_is_saved_as_given(subject: &Subject) {
+    let base = payload("a", r#"{ "spaced" : 1e400 }"#);
+    let changed = payload("a", r#"{ "spaced" : 1e400 ,"n":"\ud800"}"#);
+    subject.save(&base);
+
+    let updated = subject.store.update(&base, &changed, a_minute(), NOW);
+
+    assert_eq!(updated, Ok(Updated::Saved));
+    assert_eq!(subject.store.load(&id("a"), NOW), Ok(Some(changed)));
+}
+
+fn an_update_starts_the_ttl_anew(subject: &Subject) {
+    let base = payload("a", "{}");
+    subject.save_for(5);
+
+    let updated = subject.store.update(&base, &base, a_minute(), NOW);
+
+    assert_eq!(updated, Ok(Updated::Saved));
+    assert!(subject.lives_after(Duration::from_secs(30)));
+}
+
+fn parallel_updates_keep_each_others_writes(subject: &Subject) {
+    let base = payload("a", r#"{"mine":0,"theirs":0,"removed":0}"#);
+    subject.save(&base);
+    let mine = payload("a", r#"{"mine":1,"theirs":0}"#);
+    let theirs = payload("a", r#"{"mine":0,"theirs":1,"removed":0,"added":1}"#);
+
+    let first = subject.store.update(&base, &theirs, a_minute(), NOW);
+    let second = subject.store.update(&base, &mine, a_minute(), NOW);
+
+    let both = payload("a", r#"{"mine":1,"theirs":1,"added":1}"#);
+    assert_eq!(first, Ok(Updated::Saved));
+    assert_eq!(second, Ok(Updated::Merged(both.clone())));
+    assert_eq!(subject.store.load(&id("a"), NOW), Ok(Some(both)));
+}
+
+fn an_update_of_what_was_destroyed_writes_nothing(subject: &Subject) {
+    let base = payload("a", "{}");
+    subject.save(&base);
+    subject.store.destroy(&id("a")).expect("destroyed");
+
+    let updated = subject.store.update(&base, &payload("a", r#"{"n":1}"#), a_minute(), NOW);
+
+    assert_eq!(updated, Ok(Updated::Gone));
+    assert_eq!(subject.store.load(&id("a"), NOW), Ok(None));
+}
+
+fn an_update_of_another_session_is_refused(subject: &Subject) {
+    let (a, b) = (payload("a", "{}"), payload("b", "{}"));
+    subject.save(&a);
+    subject.save(&b);
+
+    assert_eq!(subject.store.update(&a, &b, a_minute(), NOW), Err(StoreError::InvalidId));
+}
+
+fn a_regenerated_session_lives_under_its_new_id_only(subject: &Subject) {
+    let base = payload("old", r#"{"user":1}"#);
+    let new = payload("new", r#"{"user":2}"#);
+    subject.save(&base);
+
+    let done = subject.store.regenerate(&base, &new, a_minute(), NOW);
+
+    assert_eq!(done, Ok(Regenerated::Done(new.clone())));
+    assert_eq!(subject.store.load(&id("old"), NOW), Ok(None));
+    assert_eq!(subject.store.load(&id("new"), NOW), Ok(Some(new)));
+}
+
+fn regenerating_takes_along_what_others_wrote_meanwhile(subject: &Subject) {
+    let base = payload("old", r#"{"user":1}"#);
+    subject.save(&base);
+    let theirs = payload("old", r#"{"user":1,"cart":[1]}"#);
+    assert_eq!(subject.store.update(&base, &theirs, a_minute(), NOW), Ok(Updated::Saved));
+
+    let new = payload("new", r#"{"user":2}"#);
+    let done = subject.store.regenerate(&base, &new, a_minute(), NOW);
+
+    let both = payload("new", r#"{"user":2,"cart":[1]}"#);
+    assert_eq!(done, Ok(Regenerated::Done(both.clone())));
+    assert_eq!(subject.store.load(&id("new"), NOW), Ok(Some(both)));
+    assert_eq!(subject.store.load(&id("old"), NOW), Ok(None));
+}
+
+fn regenerating_what_was_destroyed_leaves_nothing(subject: &Subject) {
+    let done = subject.store.regenerate(
+        &payload("old", "{}"),
+        &payload("new", r#"{"user":2}"#),
+        a_minute(),
+        NOW,
+    );
+
+    assert_eq!(done, Ok(Regenerated::Gone));
+    assert_eq!(subject.store.load(&id("old"), NOW), Ok(None));
+    assert_eq!(subject.store.load(&id("new"), NOW), Ok(None));
+}
+
+/// Threads add keys of their own to a few sessions, and log out some of these in between. What
+/// was acknowledged before the logout may go with it; nothing else may, and nothing may return.
+fn many_threads_lose_no_write_and_undo_no_logout(subject: &Subject) {
+    const THREADS: usize = 8;
+    const SESSIONS: usize = 5;
+    const ROUNDS: usize = 20;
+    let store = &subject.store;
+    let name = |session: usize| format!("s{session}");
+    for session in 0..SESSIONS {
+        subject.save(&payload(&name(session), "{}"));
+    }
+
+    let acknowledged: Vec<Vec<(usize, String)>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                scope.spawn(move || {
+                    let mut done = Vec::new();
+                    for round in 0..ROUNDS {
+                        let session = (thread + round) % SESSIONS;
+                        let loaded = store.load(&id(&name(session)), NOW).expect("a reply");
+                        let Some(base) = loaded else {
+                            assert_eq!(session, 0, "session {session} is gone");
+                            continue;
+                        };
+                        if thread == 0 && session == 0 && round >= ROUNDS / 2 {
+                            store.destroy(&id(&name(session))).expect("destroyed");
+                            continue;
+                        }
+                        let key = format!("t{thread}r{round}");
+                        let mut changed = base.clone();
+                        changed.put(&key, &true).expect("serialisable");
+                        match store.update(&base, &changed, a_minute(), NOW) {
+                            Ok(Updated::Saved | Updated::Merged(_)) => done.push((session, key)),
+                            Ok(Updated::Gone) => assert_eq!(session, 0),
+                            // Ten others in a row were faster: said, and not written.
+                            Err(StoreError::Conflict) => {}
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                    done
+                })
+            })
+            .collect();
+        threads.into_iter().map(|it| it.join().expect("no panic")).collect()
+    });
+
+    assert_eq!(store.load(&id(&name(0)), NOW), Ok(None), "a logout was undone");
+    for (session, key) in acknowledged.into_iter().flatten().filter(|(it, _)| *it != 0) {
+        let stored = store.load(&id(&name(session)), NOW).expect("a reply").expect("alive");
+        assert_eq!(stored.get_json(&key), Some("true"), "lost {key} of session {session}");
+    }
+}
+
+fn every_way_to_ask_gives_the_same_answer(subject: &Subject) {
+    let stored = payload("a", r#"{"n":1}"#);
+    subject.save(&stored);
+    let load = || Request::Load { id: id("a") };
+    let expected = Ok(store::Reply::Load(Some(stored.clone())));
+
+    assert_eq!(subject.store.call(load(), NOW), expected);
+
+    let (answer, answered) = mpsc::channel();
+    subject.store.submit(load(), NOW, Box::new(move |it| answer.send(it).expect("heard")));
+    assert_eq!(answered.recv().expect("one answer"), expected);
+
+    assert_eq!(block_on(subject.store.start(load(), NOW)), expected);
+
+    let (answer, answered) = mpsc::channel();
+    let changed = payload("a", r#"{"n":2}"#);
+    let shared = Arc::clone(&subject.store);
+    store::submit_update(shared, &stored, &changed, a_minute(), NOW, move |it| {
+        answer.send(it).expect("heard");
+    });
+    assert_eq!(answered.recv().expect("one answer"), Ok(Updated::Saved));
+    assert_eq!(subject.store.load(&id("a"), NOW), Ok(Some(changed)));
+}
+
+/// The smallest runtime there is: polls when woken.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(thread::current())).into();
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
 const NOW: UnixMillis = UnixMillis::new(1_700_000_000_000);
 
 /// A store, and what it takes to look behind it.
 struct Subject {
-    store: Box<dyn Store>,
+    store: Arc<dyn Store>,
     server: Option<RedisServer>,
+    _folder: Option<TempDir>,
 }
 
 impl Subject {
     fn memory() -> Self {
         let store = MemoryStore::new(MemoryConfig::default()).expect("legal");
-        Self { store: Box::new(store), server: None }
+        Self { store: Arc::new(store), server: None, _folder: None }
+    }
+
+    fn file() -> Self {
+        let folder = TempDir::new();
+        let config = FileConfig {
+            durability: Durability::Eventual,
+            deadline: Duration::from_secs(30),
+            ..FileConfig::at(folder.path().join("sessions.redb"))
+        };
+        let store = FileStore::open(config).expect("a new file");
+        Self { store: Arc::new(store), server: None, _folder: Some(folder) }
     }
 
     fn redis() -> Self {
         let server = RedisServer::start();
-        let config = RedisConfig {
-            url: server.url(),
-            deadline: Duration::from_secs(5),
-            ..RedisConfig::default()
-        };
+        let url = server.url();
+        Self::in_redis(server, url)
+    }
+
+    /// The commands that are allowed are all that the store needs.
+    fn redis_without_scripts() -> Self {
+        let server = RedisServer::start();
+        let reply = server.client().call(&[
+            "ACL",
+            "SETUSER",
+            "sessions",
+            "on",
+            ">secret",
+            "~session:*",
+            "resetchannels",
+            "+get",
+            "+set",
+            "+del",
+            "+expire",
+            "+watch",
+            "+unwatch",
+            "+multi",
+            "+exec",
+            "+select",
+        ]);
+        assert_eq!(reply, Reply::Simple("OK".to_owned()));
+        let url = format!("redis://sessions:secret@127.0.0.1:{}", server.port());
+        Self::in_redis(server, url)
+    }
+
+    fn in_redis(server: RedisServer, url: String) -> Self {
+        let deadline = Duration::from_secs(30);
+        let config = RedisConfig { url, deadline, ..RedisConfig::default() };
         let store = RedisStore::new(config).expect("legal");
-        Self { store: Box::new(store), server: Some(server) }
+        Self { store: Arc::new(store), server: Some(server), _folder: None }
     }
 
     fn save(&self, payload: &Payload) {
@@ -296,20 +586,8 @@ impl Subject {
 struct Borrowed<'a>(&'a Subject);
 
 impl Store for Borrowed<'_> {
-    fn load(&self, id: &SessionId, now: UnixMillis) -> Result<Option<Payload>, StoreError> {
-        self.0.store.load(id, now)
-    }
-
-    fn save(&self, payload: &Payload, ttl: Ttl, now: UnixMillis) -> Result<(), StoreError> {
-        self.0.store.save(payload, ttl, now)
-    }
-
-    fn touch(&self, id: &SessionId, ttl: Ttl, now: UnixMillis) -> Result<bool, StoreError> {
-        self.0.store.touch(id, ttl, now)
-    }
-
-    fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
-        self.0.store.destroy(id)
+    fn call(&self, request: Request, now: UnixMillis) -> Result<store::Reply, StoreError> {
+        self.0.store.call(request, now)
     }
 }
 

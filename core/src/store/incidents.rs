@@ -17,11 +17,12 @@ pub(super) enum Record {
 }
 
 impl Record {
-    /// What is served of it.
-    pub(super) fn own(self) -> Option<Payload> {
-        match self {
-            Self::Own(payload) => Some(payload),
-            Self::Foreign | Self::Unreadable => None,
+    /// Looks at `text`, which lies in the place of the session `id`.
+    pub(super) fn read(id: &SessionId, text: impl Into<String>) -> Self {
+        match Payload::parse(text) {
+            Ok(payload) if payload.belongs_to(id) => Self::Own(payload),
+            Ok(_) => Self::Foreign,
+            Err(_) => Self::Unreadable,
         }
     }
 }
@@ -34,18 +35,14 @@ pub(super) struct RecordCheck {
 }
 
 impl RecordCheck {
-    /// Looks at `text`, which lies in the place of the session `id`.
-    pub(super) fn look(&self, id: &SessionId, text: Option<String>) -> Record {
-        let Some(payload) = text.and_then(|text| Payload::parse(text).ok()) else {
-            self.unreadable.fetch_add(1, Ordering::Relaxed);
-            return Record::Unreadable;
+    /// What is served of `record`; what is not is counted.
+    pub(super) fn serve(&self, record: Record) -> Option<Payload> {
+        match record {
+            Record::Own(payload) => return Some(payload),
+            Record::Foreign => self.foreign.fetch_add(1, Ordering::Relaxed),
+            Record::Unreadable => self.unreadable.fetch_add(1, Ordering::Relaxed),
         };
-        if payload.belongs_to(id) {
-            Record::Own(payload)
-        } else {
-            self.foreign.fetch_add(1, Ordering::Relaxed);
-            Record::Foreign
-        }
+        None
     }
 
     pub(super) fn incidents(&self) -> Incidents {

@@ -25,7 +25,7 @@ use crate::batch::{Backend, Job};
 use crate::error::{OpenError, StoreError};
 use crate::payload::Payload;
 use crate::session_id::SessionId;
-use crate::store::incidents::RecordCheck;
+use crate::store::incidents::{Record, RecordCheck};
 use crate::store::{Found, Incidents, Reply, Request};
 use crate::time::{Ttl, UnixMillis};
 
@@ -67,7 +67,8 @@ impl Database {
         if row.as_ref().is_some_and(|row| !row.is_alive(now)) {
             return Ok(None);
         }
-        Ok(self.records.look(id, row.map(|row| row.json.to_owned())).own())
+        let record = row.map_or(Record::Unreadable, |row| Record::read(id, row.json));
+        Ok(self.records.serve(record))
     }
 
     pub(super) fn incidents(&self) -> Incidents {
@@ -212,7 +213,7 @@ impl Tables<'_> {
             }
             Request::Load { id } => {
                 let json = self.alive(id, now)?;
-                Reply::Load(json.and_then(|json| records.look(id, Some(json)).own()))
+                Reply::Load(json.and_then(|json| records.serve(Record::read(id, json))))
             }
             Request::Remove { id, expected } => {
                 let found = self.compare(id, expected, now)?;

@@ -27,7 +27,7 @@ use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::session_id::SessionId;
 use crate::store::incidents::{Record, RecordCheck};
-use crate::store::{Reply, Request};
+use crate::store::{Found, Reply, Request};
 use crate::time::Ttl;
 
 /// Runs batches of requests on the connections of a pool.
@@ -39,13 +39,62 @@ pub(super) struct Commands {
 
 type Batch = Vec<Job<Request, Reply>>;
 
+/// What may be sent once more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Repeat {
+    /// What met a connection that was dead or out of step.
+    Allowed,
+    /// What met one that was out of step.
+    InDoubt,
+    /// Nothing.
+    Over,
+}
+
+/// What is to be sent once more, on another connection.
+#[derive(Default)]
+struct Again {
+    jobs: Batch,
+    /// Replies came that were none to what was asked.
+    out_of_step: bool,
+}
+
 impl Commands {
     pub(super) fn new(pool: Pool, prefix: String, records: Arc<RecordCheck>) -> Self {
         Self { pool, prefix, records }
     }
 
-    /// Sends a batch and answers it; gives back what may and should be sent once more.
-    fn exchange(&self, connection: &mut Connection, batch: Batch, deadline: Instant) -> Batch {
+    fn try_on_one_connection(&self, batch: Batch, deadline: Instant, repeat: Repeat) -> Again {
+        let mut batch = Some(batch);
+        let outcome = self.pool.with(deadline, |connection| {
+            Ok(self.exchange(connection, batch.take().unwrap_or_default(), deadline, repeat))
+        });
+        outcome.unwrap_or_else(|error| {
+            // There was no connection to be had.
+            let jobs = batch.into_iter().flatten();
+            jobs.for_each(|job| job.finish(Err(error.clone())));
+            Again::default()
+        })
+    }
+
+    /// Sends a batch and answers it, but for what is to be sent again.
+    ///
+    /// A record that is not the session's own may be the answer to somebody else's request, or
+    /// halves of two answers. Only if another connection brings it too is it what is stored.
+    fn exchange(
+        &self,
+        connection: &mut Connection,
+        batch: Batch,
+        deadline: Instant,
+        repeat: Repeat,
+    ) -> Again {
+        let is_repeated = |request: &Request, error: &StoreError| {
+            let counts = match error {
+                StoreError::Disconnected => repeat == Repeat::Allowed,
+                StoreError::Protocol => repeat != Repeat::Over,
+                _ => false,
+            };
+            counts && request.is_repeatable()
+        };
         let mut packed = Vec::new();
         // What cannot go with the others waits until their replies are read.
         let mut alone = Vec::new();
@@ -61,29 +110,32 @@ impl Commands {
             }
         }
 
-        let mut again = Vec::new();
+        let mut again = Again::default();
         connection.request_each(&packed, together.len(), deadline, |outcome| {
             // One job for each reply, in their order.
             let Some(job) = together.pop_front() else { return Step::Out };
-            let (meaning, step) = match outcome {
-                Ok(reply) => self.meaning(&job.request, reply),
-                Err(error) => (Err(error), Step::In),
-            };
+            let meaning = outcome.and_then(|reply| self.meaning(&job.request, reply, repeat));
+            let in_step = !matches!(meaning, Err(StoreError::Protocol));
             match meaning {
                 Ok(Some(reply)) => job.finish(Ok(reply)),
                 Ok(None) => alone.push(job),
-                Err(StoreError::Disconnected) if job.request.is_repeatable() => again.push(job),
+                Err(error) if is_repeated(&job.request, &error) => again.jobs.push(job),
                 Err(error) => job.finish(Err(error)),
             }
-            step
+            again.out_of_step |= !in_step;
+            if in_step { Step::In } else { Step::Out }
         });
         for job in alone {
-            if connection.is_poisoned() {
-                again.push(job);
-                continue;
+            // Nothing of it has been sent on this connection, or nothing but a refused attempt.
+            let outcome = if connection.is_poisoned() {
+                Err(StoreError::Disconnected)
+            } else {
+                self.step_alone(connection, &job.request, deadline)
+            };
+            match outcome {
+                Err(error) if is_repeated(&job.request, &error) => again.jobs.push(job),
+                outcome => job.finish(outcome),
             }
-            let outcome = self.step_alone(connection, &job.request, deadline);
-            job.finish(outcome);
         }
         again
     }
@@ -119,34 +171,40 @@ impl Commands {
     }
 
     /// What the reply to [`command`](Self::command) says, nothing if the server cannot do it in
-    /// that way; and whether it is a reply to that command at all.
+    /// that way; [`StoreError::Protocol`] if it answers something else, for all we know.
     fn meaning(
         &self,
         request: &Request,
         reply: Value,
-    ) -> (Result<Option<Reply>, StoreError>, Step) {
-        let reply = match (request, reply) {
-            (Request::Replace { expected, .. }, reply) => {
-                let found = compare_and_set::replaced(reply, expected);
-                return in_step(found.map(|found| found.map(Reply::Replace)));
+        repeat: Repeat,
+    ) -> Result<Option<Reply>, StoreError> {
+        if let Request::Replace { expected, payload, .. } = request {
+            let found = compare_and_set::replaced(reply, expected)?;
+            if let Some(Found::Changed(text)) = &found
+                && repeat != Repeat::Over
+                && !Payload::parse(text.as_str()).is_ok_and(|it| it.id_json() == payload.id_json())
+            {
+                return Err(StoreError::Protocol);
             }
-            (_, error @ Value::ServerError(_)) => return in_step(accepted(error).map(|_| None)),
+            return Ok(found.map(Reply::Replace));
+        }
+        let meaning = match (request, accepted(reply)?) {
             (Request::Create { .. }, Value::Okay) => Reply::Create(true),
             (Request::Create { .. }, Value::Nil) => Reply::Create(false),
             (Request::Destroy { .. }, Value::Int(_)) => Reply::Destroy,
             (Request::Load { .. }, Value::Nil) => Reply::Load(None),
             (Request::Load { id }, Value::BulkString(bytes)) => {
-                let record = self.records.look(id, Some(as_javascript_reads(bytes)));
-                // It may be the answer to somebody else's question, and so may the next ones.
-                let foreign = matches!(record, Record::Foreign);
-                let step = if foreign { Step::Out } else { Step::In };
-                return (Ok(Some(Reply::Load(record.own()))), step);
+                let record = Record::read(id, as_javascript_reads(bytes));
+                if repeat != Repeat::Over && !matches!(record, Record::Own(_)) {
+                    return Err(StoreError::Protocol);
+                }
+                Reply::Load(self.records.serve(record))
             }
             (Request::Save { .. }, Value::Okay) => Reply::Save,
             (Request::Touch { .. }, Value::Int(count)) => Reply::Touch(count == 1),
-            _ => return in_step(Err(StoreError::Protocol)),
+            _ => return Err(StoreError::Protocol),
         };
-        in_step(Ok(Some(reply)))
+        Ok(Some(meaning))
     }
 
     /// Does what takes more than one command, or another than was tried.
@@ -187,12 +245,6 @@ impl Commands {
     }
 }
 
-/// An outcome that says whether its reply was one to what was asked.
-fn in_step<T>(outcome: Result<T, StoreError>) -> (Result<T, StoreError>, Step) {
-    let step = if matches!(outcome, Err(StoreError::Protocol)) { Step::Out } else { Step::In };
-    (outcome, step)
-}
-
 /// Bytes that are not UTF-8 become U+FFFD.
 fn as_javascript_reads(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
@@ -204,23 +256,13 @@ impl Backend for Commands {
     type Reply = Reply;
 
     fn run(&self, batch: Batch, deadline: Instant) {
-        // Jobs that met a dead connection get one more try on another.
-        let mut tries = 2;
-        let mut rest = batch;
-        while !rest.is_empty() {
-            let mut batch = std::mem::take(&mut rest);
-            let outcome = if tries > 0 {
-                self.pool.with(deadline, |connection| {
-                    Ok(self.exchange(connection, std::mem::take(&mut batch), deadline))
-                })
-            } else {
-                Err(StoreError::Disconnected)
-            };
-            tries -= 1;
-            match outcome {
-                Ok(again) => rest = again,
-                Err(error) => batch.into_iter().for_each(|job| job.finish(Err(error.clone()))),
-            }
+        let mut again = self.try_on_one_connection(batch, deadline, Repeat::Allowed);
+        if !again.out_of_step && !again.jobs.is_empty() {
+            again = self.try_on_one_connection(again.jobs, deadline, Repeat::InDoubt);
+        }
+        for job in again.jobs {
+            // Alone, nothing can be taken for the answer to somebody else.
+            self.try_on_one_connection(vec![job], deadline, Repeat::Over);
         }
     }
 }
