@@ -111,10 +111,12 @@ impl Commands {
         }
 
         let mut again = Again::default();
+        let pipelined = together.len() > 1;
         connection.request_each(&packed, together.len(), deadline, |outcome| {
             // One job for each reply, in their order.
             let Some(job) = together.pop_front() else { return Step::Out };
-            let meaning = outcome.and_then(|reply| self.meaning(&job.request, reply, repeat));
+            let meaning =
+                outcome.and_then(|reply| self.meaning(&job.request, reply, repeat, pipelined));
             let in_step = !matches!(meaning, Err(StoreError::Protocol));
             match meaning {
                 Ok(Some(reply)) => job.finish(Ok(reply)),
@@ -177,6 +179,7 @@ impl Commands {
         request: &Request,
         reply: Value,
         repeat: Repeat,
+        pipelined: bool,
     ) -> Result<Option<Reply>, StoreError> {
         if let Request::Replace { expected, payload, .. } = request {
             let found = compare_and_set::replaced(reply, expected)?;
@@ -195,7 +198,13 @@ impl Commands {
             (Request::Load { .. }, Value::Nil) => Reply::Load(None),
             (Request::Load { id }, Value::BulkString(bytes)) => {
                 let record = Record::read(id, as_javascript_reads(bytes));
-                if repeat != Repeat::Over && !matches!(record, Record::Own(_)) {
+                let in_doubt = match record {
+                    Record::Foreign => true,
+                    // Halves of two answers come where there are two.
+                    Record::Unreadable => pipelined,
+                    Record::Own(_) => false,
+                };
+                if in_doubt && repeat != Repeat::Over {
                     return Err(StoreError::Protocol);
                 }
                 Reply::Load(self.records.serve(record))
