@@ -74,15 +74,9 @@ fn a_redis_that_cannot_be_meant_is_refused_without_connecting() {
     let pool = |pool_size| RedisConfig { pool_size, ..RedisConfig::default() };
     let deadline = |deadline| RedisConfig { deadline, ..RedisConfig::default() };
 
-    for bad in [
-        "",
-        "localhost:6379",
-        "http://localhost",
-        "redis://",
-        "redis://h:99999",
-        "redis://h/x",
-        "rediss://h",
-    ] {
+    for bad in
+        ["", "localhost:6379", "http://localhost", "redis://", "redis://h:99999", "redis://h/x"]
+    {
         names("redis.url", redis(url(bad)), ConfigError::InvalidRedisUrl);
     }
     names("redis.poolSize", redis(pool(0)), ConfigError::PoolSize);
@@ -91,6 +85,14 @@ fn a_redis_that_cannot_be_meant_is_refused_without_connecting() {
     names("redis.deadline", redis(deadline(Duration::MAX)), ConfigError::Deadline);
     // Nobody is there, and nobody was asked.
     assert_eq!(redis(url("redis://127.0.0.1:1")), Ok(()));
+}
+
+#[test]
+fn tls_without_an_authority_to_trust_is_refused() {
+    let ca_pem = Some("no certificate".to_owned());
+    let config = RedisConfig { url: "rediss://h".to_owned(), ca_pem, ..RedisConfig::default() };
+
+    names("redis.ca", RedisStore::new(config).map(drop), ConfigError::InvalidCa);
 }
 
 #[test]

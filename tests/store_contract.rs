@@ -1,7 +1,7 @@
 //! Every store keeps the same promises, whatever it is made of.
 //!
-//! Each law below runs against each store: `memory::<law>`, `file::<law>`, `redis::<law>`, and
-//! `redis_without_scripts::<law>` as a user who may run none.
+//! Each law below runs against each store: `memory::<law>`, `file::<law>`, `redis::<law>`,
+//! `redis_without_scripts::<law>` as a user who may run none, and `redis_with_tls::<law>`.
 
 use std::pin::pin;
 use std::sync::{Arc, mpsc};
@@ -14,6 +14,7 @@ use rudder_session::{Durability, FileConfig, FileStore, MemoryConfig, MemoryStor
 use rudder_session::{RedisConfig, RedisStore, SessionId, Store, StoreError, Ttl, UnixMillis};
 use rudder_session_tests::redis_server::{RedisServer, TempDir, free_port};
 use rudder_session_tests::resp::Reply;
+use rudder_session_tests::tls_server::TlsServer;
 
 macro_rules! laws {
     ($($law:ident)*) => {
@@ -21,6 +22,7 @@ macro_rules! laws {
         laws!(@against file $($law)*);
         laws!(@against redis $($law)*);
         laws!(@against redis_without_scripts $($law)*);
+        laws!(@against redis_with_tls $($law)*);
     };
     (@against $store:ident $($law:ident)*) => {
         mod $store {
@@ -549,9 +551,18 @@ impl Subject {
         Self::in_redis(server, url)
     }
 
+    fn redis_with_tls() -> Self {
+        let server = TlsServer::start(&["localhost"]);
+        let (url, ca_pem) = (server.url("localhost"), Some(server.ca_pem));
+        Self::with_config(server.plain, RedisConfig { url, ca_pem, ..RedisConfig::default() })
+    }
+
     fn in_redis(server: RedisServer, url: String) -> Self {
-        let deadline = Duration::from_secs(30);
-        let config = RedisConfig { url, deadline, ..RedisConfig::default() };
+        Self::with_config(server, RedisConfig { url, ..RedisConfig::default() })
+    }
+
+    fn with_config(server: RedisServer, config: RedisConfig) -> Self {
+        let config = RedisConfig { deadline: Duration::from_secs(30), ..config };
         let store = RedisStore::new(config).expect("legal");
         Self { store: Arc::new(store), server: Some(server), _folder: None }
     }

@@ -65,6 +65,11 @@ pub enum ConfigError {
     #[error("secret must name at least one key")]
     EmptyKeyRing,
 
+    /// There is no certificate authority to trust: the PEM text holds none, or the system has
+    /// none.
+    #[error("redis ca must hold at least one certificate in PEM")]
+    InvalidCa,
+
     /// The cookie name is not a token of RFC 6265.
     #[error("cookie name must be one or more visible ASCII characters without separators")]
     InvalidCookieName,
@@ -81,8 +86,8 @@ pub enum ConfigError {
     #[error("lifetime must be a finite number of minutes above 0")]
     InvalidLifetime,
 
-    /// The URL of the Redis server does not parse, or asks for what is not built in.
-    #[error("redis url must be redis://[user:password@]host[:port][/db] or redis+unix:///path")]
+    /// The URL of the Redis server does not parse.
+    #[error("redis url must be redis[s]://[user:password@]host[:port][/db] or redis+unix:///path")]
     InvalidRedisUrl,
 
     /// `SameSite` is one of `lax`, `strict` and `none`, in lower case.
@@ -112,6 +117,7 @@ impl ConfigError {
         match self {
             Self::Deadline => "redis.deadline",
             Self::EmptyKey | Self::EmptyKeyRing | Self::PlaceholderSecret => "secret",
+            Self::InvalidCa => "redis.ca",
             Self::InvalidCookieName | Self::InvalidCookiePrefix => "cookie.name",
             Self::InvalidCookiePath => "cookie.path",
             Self::InvalidLifetime => "lifetime",
@@ -238,6 +244,11 @@ pub enum StoreError {
     /// No connection could be made.
     #[error("store is out of reach")]
     Unreachable,
+
+    /// The server could not prove who it is: its certificate is of no authority that is trusted,
+    /// for another name, or out of date; or it does not speak TLS.
+    #[error("server of the store could not prove who it is")]
+    Untrusted,
 }
 
 impl StoreError {
@@ -257,7 +268,8 @@ impl StoreError {
             | Self::Protocol
             | Self::Randomness
             | Self::Storage
-            | Self::TooLarge => false,
+            | Self::TooLarge
+            | Self::Untrusted => false,
         }
     }
 }

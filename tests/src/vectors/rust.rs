@@ -119,7 +119,13 @@ fn codec(secret: &[u8]) -> Fallible<CookieCodec> {
 fn store(redis: &Redis<'_>) -> Fallible<RedisStore> {
     let deadline = Duration::from_millis(DEADLINE_MS.into());
     let (url, prefix) = (redis.url.to_owned(), redis.prefix.to_owned());
-    Ok(RedisStore::new(RedisConfig { url, prefix, pool_size: 1, deadline })?)
+    Ok(RedisStore::new(RedisConfig {
+        url,
+        prefix,
+        pool_size: 1,
+        deadline,
+        ..RedisConfig::default()
+    })?)
 }
 
 fn parse_id(id: &[u8]) -> Fallible<SessionId> {

@@ -1,7 +1,7 @@
-//! Speaks with a Redis server over one socket, within a deadline.
+//! Speaks with a Redis server over one stream, within a deadline.
 //!
 //! ```text
-//!   redis::Cmd --packed--> socket --> redis::Parser --> redis::Value
+//!   redis::Cmd --packed--> stream --> redis::Parser --> redis::Value
 //! ```
 //!
 //! The redis crate's own blocking connection sets one time limit for each read, so a server that
@@ -13,14 +13,13 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::mem::MaybeUninit;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use redis::{ConnectionAddr, ConnectionInfo, Parser, Value};
-use socket2::{SockRef, TcpKeepalive};
+use redis::{Parser, Value};
 
 use super::compare_and_set::Methods;
+use super::endpoint::Endpoint;
+use super::stream::Stream;
 use crate::error::StoreError;
 
 /// One connection, in step with its server unless poisoned.
@@ -35,11 +34,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects, authenticates and selects the database; every reply of the handshake is read.
-    pub(crate) fn open(info: &ConnectionInfo, deadline: Instant) -> Result<Self, StoreError> {
-        let stream = Stream::connect(info.addr(), deadline).map_err(|err| match err.kind() {
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => StoreError::TimedOut,
-            _ => StoreError::Unreachable,
-        })?;
+    pub(crate) fn open(endpoint: &Endpoint, deadline: Instant) -> Result<Self, StoreError> {
+        let stream = Stream::connect(endpoint, deadline)?;
         let parser = Parser::new();
         let mut connection = Self {
             stream,
@@ -49,7 +45,7 @@ impl Connection {
             methods: Methods::default(),
         };
 
-        let settings = info.redis_settings();
+        let settings = endpoint.info.redis_settings();
         if let Some(password) = settings.password() {
             let mut auth = redis::cmd("AUTH");
             if let Some(username) = settings.username() {
@@ -128,27 +124,21 @@ impl Connection {
     ///
     /// Asks the socket, not the server, and only after a pause or if another connection was lost
     /// since: it costs three system calls, and one that worked a moment ago rarely ended since.
-    pub(crate) fn has_gone_stale(&self, another_lost_at: Option<Instant>) -> bool {
+    pub(crate) fn has_gone_stale(&mut self, another_lost_at: Option<Instant>) -> bool {
         let doubtful = self.idle_since.elapsed() > STALE_CHECK_AFTER
             || another_lost_at.is_some_and(|at| self.idle_since <= at);
         doubtful && !self.stream.is_quiet()
     }
 
-    fn send(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), StoreError> {
-        while !bytes.is_empty() {
-            self.stream.set_write_timeout(remaining(deadline)?).map_err(fault)?;
-            match self.stream.write(bytes) {
-                Ok(0) => return Err(StoreError::Disconnected),
-                Ok(written) => bytes = &bytes[written..],
-                Err(err) if err.kind() == ErrorKind::Interrupted => {}
-                Err(err) => return Err(fault(err)),
-            }
-        }
-        Ok(())
+    fn send(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), StoreError> {
+        self.stream.set_deadline(deadline);
+        let sent = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
+        sent.map_err(|err| fault(&err))
     }
 
     fn receive(&mut self, deadline: Instant) -> Result<Value, StoreError> {
-        let mut reader = DeadlineReader { stream: &mut self.stream, deadline, error: None };
+        self.stream.set_deadline(deadline);
+        let mut reader = Reader { stream: &mut self.stream, error: None };
         let parsed = self.parser.parse_value(&mut reader);
         match (parsed, reader.error.take()) {
             (_, Some(error)) => Err(error),
@@ -156,6 +146,26 @@ impl Connection {
             (Err(err), None) if err.is_io_error() => Err(StoreError::Disconnected),
             (Err(_), None) => Err(StoreError::Protocol),
         }
+    }
+}
+
+/// Reads from a stream, and remembers what went wrong: the parser hands on less than it is told.
+struct Reader<'a> {
+    stream: &'a mut Stream,
+    error: Option<StoreError>,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let outcome = self.stream.read(into);
+        match &outcome {
+            Ok(0) => self.error = Some(StoreError::Disconnected),
+            // The parser tries again by itself.
+            Err(err) if err.kind() == ErrorKind::Interrupted => {}
+            Err(err) => self.error = Some(fault(err)),
+            Ok(_) => {}
+        }
+        outcome
     }
 }
 
@@ -192,136 +202,15 @@ impl fmt::Debug for Connection {
 /// How long a connection may rest before its next use looks at the socket first.
 const STALE_CHECK_AFTER: Duration = Duration::from_millis(100);
 
-enum Stream {
-    Tcp(TcpStream),
-    #[cfg(unix)]
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl Stream {
-    fn connect(addr: &ConnectionAddr, deadline: Instant) -> io::Result<Self> {
-        match addr {
-            ConnectionAddr::Tcp(host, port) => {
-                let mut last = io::Error::from(ErrorKind::NotFound);
-                for addr in (host.as_str(), *port).to_socket_addrs()? {
-                    let limit = remaining(deadline).map_err(|_| ErrorKind::TimedOut)?;
-                    match TcpStream::connect_timeout(&addr, limit) {
-                        Ok(tcp) => {
-                            // Without it, a small write waits for the acknowledgement of the
-                            // one before.
-                            tcp.set_nodelay(true)?;
-                            let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER);
-                            SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
-                            return Ok(Self::Tcp(tcp));
-                        }
-                        Err(err) => last = err,
-                    }
-                }
-                Err(last)
-            }
-            #[cfg(unix)]
-            ConnectionAddr::Unix(path) => {
-                std::os::unix::net::UnixStream::connect(path).map(Self::Unix)
-            }
-            // Refused when the store was made.
-            _ => Err(ErrorKind::Unsupported.into()),
-        }
-    }
-
-    fn set_read_timeout(&self, limit: Duration) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.set_read_timeout(Some(limit)),
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.set_read_timeout(Some(limit)),
-        }
-    }
-
-    fn set_write_timeout(&self, limit: Duration) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.set_write_timeout(Some(limit)),
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.set_write_timeout(Some(limit)),
-        }
-    }
-
-    /// Whether a read would wait: no bytes are there, and the other end is still open.
-    fn is_quiet(&self) -> bool {
-        let socket = match self {
-            Self::Tcp(stream) => SockRef::from(stream),
-            #[cfg(unix)]
-            Self::Unix(stream) => SockRef::from(stream),
-        };
-        let peeked = socket
-            .set_nonblocking(true)
-            .and_then(|()| socket.peek(&mut [MaybeUninit::uninit(); 1]));
-        let would_wait = peeked.is_err_and(|err| err.kind() == ErrorKind::WouldBlock);
-        would_wait && socket.set_nonblocking(false).is_ok()
-    }
-
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(into),
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.read(into),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.write(bytes),
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.write(bytes),
-        }
-    }
-}
-
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
-
-/// Reads from a stream, and gives up at the deadline however often bytes trickle in.
-struct DeadlineReader<'a> {
-    stream: &'a mut Stream,
-    deadline: Instant,
-    /// What went wrong, since the parser hands on less than it was told.
-    error: Option<StoreError>,
-}
-
-impl Read for DeadlineReader<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let outcome = remaining(self.deadline)
-            .and_then(|limit| self.stream.set_read_timeout(limit).map_err(fault));
-        let outcome = match outcome {
-            Ok(()) => match self.stream.read(into) {
-                Ok(0) => Err(StoreError::Disconnected),
-                Ok(count) => Ok(count),
-                // The parser tries again by itself.
-                Err(err) if err.kind() == ErrorKind::Interrupted => return Err(err),
-                Err(err) => Err(fault(err)),
-            },
-            Err(error) => Err(error),
-        };
-        outcome.map_err(|error| {
-            self.error = Some(error);
-            ErrorKind::Other.into()
-        })
-    }
-}
-
 /// The first word of an error reply, if it is a code: anything else may quote what was sent.
 fn error_code(word: &str) -> String {
     let is_code = word.len() <= 32 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     if is_code { word.to_owned() } else { "ERR".to_owned() }
 }
 
-/// Time left until `deadline`, never zero: a socket takes zero for "no limit".
-fn remaining(deadline: Instant) -> Result<Duration, StoreError> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(StoreError::TimedOut) } else { Ok(left) }
-}
-
-fn fault(err: io::Error) -> StoreError {
+fn fault(err: &io::Error) -> StoreError {
     match err.kind() {
-        // A socket's time limit ends a read or write with either, depending on the system.
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => StoreError::TimedOut,
+        ErrorKind::TimedOut => StoreError::TimedOut,
         _ => StoreError::Disconnected,
     }
 }

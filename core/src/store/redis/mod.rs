@@ -6,20 +6,22 @@
 //!              -> commands           what is sent, and what a reply means
 //!                 compare_and_set    the same, by what the server offers
 //!              -> pool               r2d2: who gets a connection when
-//!              -> connection         one socket, one deadline, one poison flag
+//!              -> connection         one stream, one deadline, one poison flag
+//!              -> stream, socket     TLS or none; TCP or unix
 //! ```
 
 mod breaker;
 mod commands;
 mod compare_and_set;
 mod connection;
+mod endpoint;
 mod pool;
+mod socket;
+mod stream;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
 use super::incidents::RecordCheck;
 use super::{Done, Incidents, Reply, Request, Store};
@@ -28,13 +30,18 @@ use crate::error::{ConfigError, StoreError};
 use crate::time::UnixMillis;
 use breaker::Breaker;
 use commands::Commands;
+use endpoint::Endpoint;
 use pool::Pool;
 
 /// Where Redis is, and how a [`RedisStore`] uses it.
 #[derive(Clone)]
 pub struct RedisConfig {
-    /// `redis://[user:password@]host[:port][/database]` or `redis+unix:///path/to/socket`.
+    /// `redis://[user:password@]host[:port][/database]`, the same with `rediss://` for TLS, or
+    /// `redis+unix:///path/to/socket`.
     pub url: String,
+    /// With `rediss://`: certificates of the authorities to trust, in PEM, in place of those of
+    /// the system.
+    pub ca_pem: Option<String>,
     /// What stands before the id in the name of a record. `session:` by default, may be empty.
     pub prefix: String,
     /// The most connections at a time, 1 to 1,024. 8 by default.
@@ -47,6 +54,7 @@ impl Default for RedisConfig {
     fn default() -> Self {
         Self {
             url: "redis://127.0.0.1:6379".to_owned(),
+            ca_pem: None,
             prefix: "session:".to_owned(),
             pool_size: 8,
             deadline: Duration::from_millis(500),
@@ -92,17 +100,18 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::InvalidRedisUrl`] if the URL does not parse, or is `rediss://`.
+    /// - [`ConfigError::InvalidRedisUrl`] if the URL does not parse.
+    /// - [`ConfigError::InvalidCa`] if there is TLS and no authority to trust.
     /// - [`ConfigError::PoolSize`] and [`ConfigError::Deadline`] for values out of range.
     pub fn new(config: RedisConfig) -> Result<Self, ConfigError> {
-        let info = connection_info(&config.url)?;
+        let endpoint = Endpoint::parse(&config.url, config.ca_pem.as_deref())?;
         if !(1..=1024).contains(&config.pool_size) {
             return Err(ConfigError::PoolSize);
         }
         if config.deadline.is_zero() || config.deadline > MAX_DEADLINE {
             return Err(ConfigError::Deadline);
         }
-        let pool = Pool::new(info, config.pool_size, config.deadline);
+        let pool = Pool::new(endpoint, config.pool_size, config.deadline);
         let records = Arc::default();
         let commands = Commands::new(pool, config.prefix, Arc::clone(&records));
         let leaders = config.pool_size as usize;
@@ -147,16 +156,6 @@ const MAX_QUEUE: usize = 65_536;
 /// An hour: longer than any request waits, and short enough that no clock overflows.
 const MAX_DEADLINE: Duration = Duration::from_secs(3600);
 
-fn connection_info(url: &str) -> Result<ConnectionInfo, ConfigError> {
-    let info = url.into_connection_info().map_err(|_| ConfigError::InvalidRedisUrl)?;
-    match info.addr() {
-        ConnectionAddr::Tcp(..) => Ok(info),
-        #[cfg(unix)]
-        ConnectionAddr::Unix(_) => Ok(info),
-        _ => Err(ConfigError::InvalidRedisUrl),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,8 +175,26 @@ mod tests {
         {
             assert_eq!(refusal(at(url)), Some(ConfigError::InvalidRedisUrl), "{url}");
         }
-        for url in ["redis://h", "redis://u:p@h:7/3", "redis+unix:///tmp/s?db=1", "valkey://h"] {
+        for url in [
+            "redis://h",
+            "redis://u:p@h:7/3",
+            "redis+unix:///tmp/s?db=1",
+            "valkey://h",
+            "rediss://h:6380/1",
+        ] {
             assert_eq!(refusal(at(url)), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn authorities_that_are_none_are_refused_at_construction() {
+        for pem in
+            ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+        {
+            let ca_pem = Some(pem.to_owned());
+            let config = RedisConfig { ca_pem, ..at("rediss://h") };
+
+            assert_eq!(refusal(config), Some(ConfigError::InvalidCa), "{pem:?}");
         }
     }
 

@@ -17,14 +17,14 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use r2d2::{ManageConnection, NopErrorHandler};
-use redis::ConnectionInfo;
 
 use super::connection::Connection;
+use super::endpoint::Endpoint;
 use crate::error::StoreError;
 
 /// A pool of connections to one server; opens the first when it is first used.
 pub(crate) struct Pool {
-    info: ConnectionInfo,
+    endpoint: Endpoint,
     size: u32,
     deadline: Duration,
     slots: OnceLock<r2d2::Pool<Manager>>,
@@ -34,8 +34,8 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// A pool of at most `size` connections, each made within `deadline`.
-    pub(crate) fn new(info: ConnectionInfo, size: u32, deadline: Duration) -> Self {
-        Self { info, size, deadline, slots: OnceLock::new(), lost_at: Mutex::new(None) }
+    pub(crate) fn new(endpoint: Endpoint, size: u32, deadline: Duration) -> Self {
+        Self { endpoint, size, deadline, slots: OnceLock::new(), lost_at: Mutex::new(None) }
     }
 
     /// Lends a connection to `call`; drops it afterwards if it is poisoned.
@@ -56,10 +56,11 @@ impl Pool {
                         return Err(error.clone());
                     }
                 }
-                Slot::Open(connection) if connection.has_gone_stale(*self.lost_at()) => {
-                    slot.discard();
-                }
                 Slot::Open(connection) => {
+                    if connection.has_gone_stale(*self.lost_at()) {
+                        slot.discard();
+                        continue;
+                    }
                     let outcome = call(connection);
                     if connection.is_poisoned() {
                         // What ended one may have ended all: a restart, a fail-over.
@@ -88,7 +89,7 @@ impl Pool {
         self.slots.get_or_init(|| {
             // Lazily, so that a process that forks after its configuration takes no thread and
             // no socket with it.
-            let manager = Manager { info: self.info.clone(), deadline: self.deadline };
+            let manager = Manager { endpoint: self.endpoint.clone(), deadline: self.deadline };
             r2d2::Pool::builder()
                 .max_size(self.size)
                 // r2d2 wakes nobody when it drops a broken connection, so whoever waits would wait
@@ -103,7 +104,7 @@ impl Pool {
 }
 
 struct Manager {
-    info: ConnectionInfo,
+    endpoint: Endpoint,
     deadline: Duration,
 }
 
@@ -129,7 +130,7 @@ impl ManageConnection for Manager {
 
     fn connect(&self) -> Result<Slot, Infallible> {
         let made_at = Instant::now();
-        let opened = Connection::open(&self.info, made_at + self.deadline);
+        let opened = Connection::open(&self.endpoint, made_at + self.deadline);
         Ok(match opened {
             Ok(connection) => Slot::Open(connection),
             Err(error) => Slot::Failed { error, made_at },
