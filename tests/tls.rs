@@ -1,6 +1,8 @@
 //! With `rediss://` the server must prove who it is, and everything is as without TLS.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use rudder_session::UnixMillis;
@@ -67,15 +69,28 @@ fn a_certificate_for_another_name_is_refused() {
 }
 
 #[test]
-fn a_server_without_tls_is_refused_and_nothing_is_sent_in_the_clear() {
+fn a_server_without_tls_gets_no_password_in_the_clear() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
     let server = TlsServer::start(&["localhost"]);
-    let monitor = server.plain.monitor();
-    let url = format!("rediss://user:hunter2@localhost:{}", server.plain.port());
+    let url = format!("rediss://user:hunter2@localhost:{port}");
+    let store = store_within(&url, &server.ca_pem, Duration::from_millis(300));
 
-    let loaded = store(&url, &server.ca_pem).load(&id(), NOW);
+    let heard = thread::scope(|scope| {
+        let heard = scope.spawn(|| {
+            let (mut stream, _) = listener.accept().expect("somebody comes");
+            stream.write_all(b"-ERR this is no TLS\r\n").expect("heard");
+            let mut heard = Vec::new();
+            // An end in disorder is an end too.
+            let _ = stream.read_to_end(&mut heard);
+            heard
+        });
+        assert_eq!(store.load(&id(), NOW), Err(StoreError::Untrusted));
+        heard.join().expect("no panic")
+    });
 
-    assert!(matches!(loaded, Err(StoreError::Untrusted | StoreError::Unreachable)), "{loaded:?}");
-    drop(monitor);
+    assert!(!heard.is_empty());
+    assert!(!heard.windows(7).any(|window| window == b"hunter2"));
 }
 
 #[test]
@@ -103,13 +118,13 @@ fn a_connection_that_rested_is_used_again_and_one_that_ended_is_not() {
     };
     let before = clients().expect("a number");
     // Long enough that the socket is looked at before it is used again.
-    std::thread::sleep(Duration::from_millis(150));
+    thread::sleep(Duration::from_millis(150));
     assert_eq!(store.load(&id(), NOW), Ok(None));
     let after = clients().expect("a number");
     // One for asking, and perhaps the spare one that the pool keeps.
     assert!(after - before <= 2, "{before} then {after}");
 
     server.plain.client().call(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
-    std::thread::sleep(Duration::from_millis(150));
+    thread::sleep(Duration::from_millis(150));
     assert_eq!(store.load(&id(), NOW), Ok(None));
 }
