@@ -180,6 +180,14 @@ pub enum OpenError {
     Io(std::io::ErrorKind),
 }
 
+impl OpenError {
+    /// Whether opening the same file may succeed later, with nothing changed on the caller's
+    /// side.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::InUse)
+    }
+}
+
 /// A store could not do what it was asked for: **the system** is at fault.
 ///
 /// Never treat one of these as "no session": the user's session may be alive and well in a

@@ -223,6 +223,18 @@ impl Payload {
         Ok(())
     }
 
+    /// Sets `key` for the next request only to a value that is JSON already; it is stored
+    /// verbatim.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::NotJson`] if `value` is not one JSON value.
+    pub fn flash_json(&mut self, key: &str, value: &str) -> Result<(), PayloadError> {
+        let found = json::value(value).map_err(|_| PayloadError::NotJson)?;
+        self.edit(Field::FlashNext, key, Some(&value[found.range]));
+        Ok(())
+    }
+
     /// Takes out what the request before left for this one, as a JSON object.
     ///
     /// Call it once when a request starts. If the object is not empty the payload has changed
@@ -443,7 +455,10 @@ mod tests {
         let mut payload = parse(r#"{"id":"a"}"#);
         payload.flash("a\"b", "saved").expect("serialisable");
 
-        assert_eq!(payload.take_flash(), r#"{"a\"b":"saved"}"#);
+        payload.flash_json("n", " 1e400 ").expect("json");
+        assert_eq!(payload.flash_json("n", "1 2"), Err(PayloadError::NotJson));
+
+        assert_eq!(payload.take_flash(), r#"{"a\"b":"saved","n":1e400}"#);
         assert_eq!(payload.take_flash(), "{}");
     }
 

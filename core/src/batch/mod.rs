@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
@@ -80,6 +80,21 @@ impl<B: Backend> Batcher<B> {
         Self { shared: Arc::new(shared) }
     }
 
+    /// Lets what is queued run to its end, and waits until no worker is left but this thread, if
+    /// it is one: an answer may hold the last handle to a store.
+    pub(crate) fn close_and_wait(&self) {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        self.shared.work.notify_all();
+        let workers = std::mem::take(&mut state.workers);
+        drop(state);
+        let this = thread::current().id();
+        for worker in workers.into_iter().filter(|worker| worker.thread().id() != this) {
+            // A panic of a backend has been caught and told where it belongs.
+            let _ = worker.join();
+        }
+    }
+
     /// Asks and waits for the answer, `timeout` at most (plus [`DEADLINE_SLACK`]).
     pub(crate) fn call(
         &self,
@@ -131,6 +146,7 @@ struct Shared<B: Backend> {
     backend: B,
     limits: Limits,
     state: Mutex<State<B::Request, B::Reply>>,
+    /// Rings for new work and for the end.
     work: Condvar,
 }
 
@@ -140,8 +156,9 @@ struct State<Q, A> {
     queue: VecDeque<Job<Q, A>>,
     /// Batches under way.
     leaders: usize,
-    /// Worker threads that exist, and those of them that wait for work.
-    workers: usize,
+    /// Worker threads that exist.
+    workers: Vec<JoinHandle<()>>,
+    /// How many of them wait for work.
     idle: usize,
     /// A worker was called and has not looked at the queue yet: it will take whatever is there.
     called: bool,
@@ -218,14 +235,14 @@ impl<B: Backend> Shared<B> {
         if state.idle > 0 {
             state.called = true;
             self.work.notify_one();
-        } else if state.workers < self.limits.leaders {
+        } else if state.workers.len() < self.limits.leaders {
             let shared = Arc::clone(self);
             let spawned = thread::Builder::new()
                 .name("rudder-session-io".to_owned())
                 .spawn(move || shared.work());
             // Without a thread the next caller tries again, and a blocking one leads itself.
             state.called = spawned.is_ok();
-            state.workers += usize::from(spawned.is_ok());
+            state.workers.extend(spawned);
         }
     }
 
@@ -243,7 +260,6 @@ impl<B: Backend> Shared<B> {
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
         }
-        state.workers -= 1;
     }
 }
 
@@ -252,7 +268,7 @@ impl<Q, A> Default for State<Q, A> {
         Self {
             queue: VecDeque::new(),
             leaders: 0,
-            workers: 0,
+            workers: Vec::new(),
             idle: 0,
             called: false,
             closed: false,
@@ -266,7 +282,7 @@ impl<B: Backend> fmt::Debug for Batcher<B> {
         f.debug_struct("Batcher")
             .field("queued", &state.queue.len())
             .field("leaders", &state.leaders)
-            .field("workers", &state.workers)
+            .field("workers", &state.workers.len())
             .finish()
     }
 }

@@ -62,7 +62,7 @@ fn a_blocking_caller_leads_itself_and_needs_no_thread() {
     go.send(()).unwrap();
 
     assert_eq!(batcher.call(7, LONG), Ok(7));
-    assert_eq!(batcher.shared.lock().workers, 0);
+    assert!(batcher.shared.lock().workers.is_empty());
 }
 
 #[test]
@@ -166,4 +166,34 @@ fn what_is_queued_when_the_batcher_goes_is_still_answered() {
     }
 
     assert_eq!(answers.iter().take(3).collect::<Vec<_>>(), [Ok(0), Ok(1), Ok(2)]);
+}
+
+#[test]
+fn closing_waits_for_the_workers() {
+    let (batcher, sizes, go) = echo(ONE_LEADER);
+    let (answer, answers) = mpsc::channel();
+    batcher.submit(1, LONG, move |outcome| answer.send(outcome).unwrap());
+    assert_eq!(sizes.recv(), Ok(1));
+    go.send(()).unwrap();
+
+    batcher.close_and_wait();
+
+    assert_eq!(answers.try_recv(), Ok(Ok(1)));
+    assert!(batcher.shared.lock().workers.is_empty());
+}
+
+#[test]
+fn a_worker_that_closes_does_not_wait_for_itself() {
+    let (batcher, _sizes, go) = echo(ONE_LEADER);
+    let batcher = Arc::new(batcher);
+    let (answer, answers) = mpsc::channel();
+    let last = Arc::clone(&batcher);
+    batcher.submit(1, LONG, move |_| {
+        last.close_and_wait();
+        answer.send(()).unwrap();
+    });
+    drop(batcher);
+    go.send(()).unwrap();
+
+    assert_eq!(answers.recv(), Ok(()));
 }

@@ -159,7 +159,10 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`update`](Self::update): the session is then where it was, under its old id.
+    /// - [`StoreError::InvalidId`] if the two have the same id, or if the new one is taken.
+    /// - Those of [`update`](Self::update).
+    ///
+    /// The session is then where it was, under its old id.
     fn regenerate(
         &self,
         base: &Payload,

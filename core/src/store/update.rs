@@ -173,6 +173,10 @@ impl Regenerate {
         let (Some(old_id), Some(new_id)) = (base.session_id(), payload.session_id()) else {
             return Next::Done(Err(StoreError::InvalidId));
         };
+        if old_id == new_id {
+            // Removing the old record would remove the new one.
+            return Next::Done(Err(StoreError::InvalidId));
+        }
         let procedure = Self {
             base: base.clone(),
             ours: payload.clone(),

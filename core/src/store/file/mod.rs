@@ -41,7 +41,7 @@ pub struct FileConfig {
     pub path: PathBuf,
     /// When a write is safe.
     pub durability: Durability,
-    /// How long one call may wait for the disk. 5 seconds by default.
+    /// How long one call may wait for the disk, up to an hour. 5 seconds by default.
     pub deadline: Duration,
 }
 
@@ -97,7 +97,7 @@ impl FileStore {
         // One writer at a time is all that the file allows.
         let limits = Limits { leaders: 1, batch: MAX_BATCH, queue: MAX_QUEUE };
         let batcher = Batcher::new(Transactions::new(Arc::clone(&database)), limits);
-        Ok(Self { batcher, database, deadline: config.deadline })
+        Ok(Self { batcher, database, deadline: config.deadline.min(MAX_DEADLINE) })
     }
 }
 
@@ -122,11 +122,21 @@ impl Store for FileStore {
     }
 }
 
+impl Drop for FileStore {
+    /// Waits for what is under way, so that the file can be opened again at once.
+    fn drop(&mut self) {
+        self.batcher.close_and_wait();
+    }
+}
+
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileStore").field("batcher", &self.batcher).finish_non_exhaustive()
     }
 }
+
+/// An hour: longer than any request waits, and short enough that no clock overflows.
+const MAX_DEADLINE: Duration = Duration::from_secs(3600);
 
 /// Writes in one commit.
 const MAX_BATCH: usize = 1024;

@@ -133,3 +133,21 @@ fn a_record_has_one_place_in_the_order_of_expiry() {
     store.destroy(&id).unwrap();
     assert_eq!(store.database.count(), (0, 0));
 }
+
+#[test]
+fn a_file_can_be_opened_again_as_soon_as_its_store_is_gone() {
+    let folder = Folder::new();
+    for durability in [Durability::Immediate, Durability::Eventual].repeat(10) {
+        let config = FileConfig { durability, ..FileConfig::at(folder.file()) };
+        let store = FileStore::open(config).unwrap();
+        let (answer, answered) = std::sync::mpsc::channel();
+        for _ in 0..5 {
+            let (answer, payload) = (answer.clone(), payload().1);
+            let done = Box::new(move |outcome| answer.send(outcome).unwrap());
+            store.submit(Request::Save { payload, ttl: ttl(60) }, NOW, done);
+        }
+        drop(store);
+
+        assert_eq!(answered.try_iter().collect::<Vec<_>>(), vec![Ok(Reply::Save); 5]);
+    }
+}

@@ -10,9 +10,9 @@
 //! have added, so the file never falls behind, and few enough that nobody waits for it.
 
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock, Weak};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use redb::{
@@ -43,7 +43,7 @@ pub(super) struct Database {
     redb: redb::Database,
     durability: Durability,
     /// Wakes the thread that makes eventual commits safe; the thread ends when this goes.
-    flusher: OnceLock<Option<SyncSender<()>>>,
+    flusher: OnceLock<Option<Flusher>>,
     records: RecordCheck,
 }
 
@@ -99,8 +99,8 @@ impl Database {
         let flusher = self.flusher.get_or_init(|| start_flusher(Arc::downgrade(self)));
         match flusher {
             // A full channel means that it is about to flush anyway.
-            Some(wake) => {
-                let _ = wake.try_send(());
+            Some(flusher) => {
+                let _ = flusher.wake.try_send(());
                 Ok(())
             }
             None => self.flush(),
@@ -110,25 +110,46 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if self.durability == Durability::Eventual {
+        if let Some(Flusher { wake, thread }) = self.flusher.take().flatten() {
+            drop(wake);
+            // It may be this very thread, if it was the last that used the file.
+            if thread.thread().id() != thread::current().id() {
+                // It does nothing that could panic.
+                let _ = thread.join();
+            }
             // Nobody is left to tell; the bound of what may be lost holds all the same.
             let _ = self.flush();
         }
     }
 }
 
-fn start_flusher(database: Weak<Database>) -> Option<SyncSender<()>> {
-    let (wake, woken) = sync_channel(1);
+struct Flusher {
+    wake: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+fn start_flusher(database: Weak<Database>) -> Option<Flusher> {
+    let (wake, woken) = sync_channel::<()>(1);
     let flush = move || {
         while woken.recv().is_ok() {
-            thread::sleep(FLUSH_AFTER);
+            let until = Instant::now() + FLUSH_AFTER;
+            let waited = loop {
+                match woken.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                    Ok(()) => {}
+                    Err(end) => break end,
+                }
+            };
             let Some(database) = database.upgrade() else { return };
+            if waited == RecvTimeoutError::Disconnected {
+                return;
+            }
             // An error here is met again by the next write, which reports it.
             let _ = database.flush();
         }
     };
-    let spawned = thread::Builder::new().name("rudder-session-flush".to_owned()).spawn(flush);
-    spawned.is_ok().then_some(wake)
+    let thread =
+        thread::Builder::new().name("rudder-session-flush".to_owned()).spawn(flush).ok()?;
+    Some(Flusher { wake, thread })
 }
 
 /// Runs batches against a [`Database`].
