@@ -5,21 +5,26 @@
  *         cookie value -> rsess_codec_decode_id -> id
  *                      -> rsess_store_load -> payload                    the session is in a store
  *   out   payload -> rsess_codec_encode -> cookie value
- *         payload -> rsess_store_save; id -> rsess_codec_encode_id -> cookie value
+ *         payload -> rsess_store_create, later rsess_store_update
+ *              id -> rsess_codec_encode_id -> cookie value
  *
  * Rules that hold for every function:
  *
  * Text       Is a pointer and a length in bytes: UTF-8, no NUL needed, read during the call
  *            only. NULL with length 0 is an empty text; NULL with another length is refused.
  * Results    Come through pointers whose names end in _out. They are written on RSESS_OK only;
- *            on any other status what they point at is left as it was.
- * NULL       Is a no-op for every free, and refused for every other object and result.
+ *            on any other status what they point at is left as it was. Where RSESS_MERGED or
+ *            RSESS_OLD_REMAINS brings a result too, the function says so; no RSESS_ERR_... does.
+ * NULL       Is a no-op for every free, and refused for every other object and result, but
+ *            for the two results that say that they may be NULL.
  * Ownership  A buffer (rsess_buf) belongs to the caller, who hands it to rsess_buf_free once.
  *            A slice (rsess_slice) is borrowed from what was passed in, and is never freed.
  *            A codec or store belongs to the caller, who hands it to its free once.
  * Threads    Every function may be called from any thread, and objects may be shared: a codec
  *            and a store serve any number of threads at once. Only the free of an object must
  *            come after the last call that uses it has returned.
+ * Processes  A codec serves a process and all that are forked from it. A store belongs to one
+ *            process, see rsess_store; in others it answers RSESS_ERR_FORKED.
  * Errors     Are numbers, see rsess_status. Nothing is kept in globals or thread-locals.
  * Panics     A bug of the library ends in RSESS_ERR_PANIC, never in an unwinding stack. The
  *            codec or store in use at that moment then answers RSESS_ERR_POISONED.
@@ -42,8 +47,8 @@
  * What a call came to.
  *
  * The groups say who is at fault: 1 to 9 the caller's arguments, 10 to 19 the client's bytes,
- * 20 to 29 the system, 30 to 39 this library, 40 to 59 the caller's configuration. 0 and from
- * 100 on there is no fault.
+ * 20 to 29 and 60 to 79 the system, 30 to 39 this library, 40 to 59 the caller's
+ * configuration. 0 and from 100 on there is no fault: what it says was done is done.
  *
  * Numbers never change their meaning. New ones may join a group, so a program that tells
  * them apart needs a default branch.
@@ -59,7 +64,9 @@ typedef enum rsess_status {
      */
     RSESS_ERR_INVALID_ARGUMENT = 1,
     /**
-     * The session id cannot name a record: it is not 1 to 128 of A-Z a-z 0-9 - and _.
+     * The session id cannot name a record, since it is not 1 to 128 of A-Z a-z 0-9 - and _;
+     * or it is not the one that it must be: that of the same session in an update, one that is
+     * not in use in a regenerate.
      */
     RSESS_ERR_INVALID_ID = 2,
     /**
@@ -74,6 +81,10 @@ typedef enum rsess_status {
      * The payload is larger than the whole store may grow.
      */
     RSESS_ERR_TOO_LARGE = 5,
+    /**
+     * The store belongs to another process: that from which this one was forked.
+     */
+    RSESS_ERR_FORKED = 6,
     /**
      * The cookie value was refused for a reason that has no number of its own.
      *
@@ -104,8 +115,8 @@ typedef enum rsess_status {
     /**
      * The store failed in a way that has no number of its own.
      *
-     * 20 to 29 are faults of the system. Never treat one as "no session": the session
-     * may be alive in a store that is out of reach for a second.
+     * 20 to 29 and 60 to 79 are faults of the system. Never treat one as "no session": the
+     * session may be alive in a store that is out of reach for a second.
      */
     RSESS_ERR_STORE = 20,
     /**
@@ -198,10 +209,82 @@ typedef enum rsess_status {
      */
     RSESS_ERR_CONFIG_TTL = 51,
     /**
+     * durability is not one of rsess_durability.
+     */
+    RSESS_ERR_CONFIG_DURABILITY = 52,
+    /**
+     * The file of a store cannot be opened for a reason that has no number of its own.
+     */
+    RSESS_ERR_FILE = 60,
+    /**
+     * The file of a store is one of ours, but cannot be repaired. It is left as it is.
+     */
+    RSESS_ERR_FILE_DAMAGED = 61,
+    /**
+     * The file is not one of a store, or of another version. It is left as it is.
+     */
+    RSESS_ERR_FILE_FOREIGN = 62,
+    /**
+     * The file of a store is open already: in another process, or in this one.
+     */
+    RSESS_ERR_FILE_IN_USE = 63,
+    /**
+     * The system does not let us open the file: no such folder, no permission, no space.
+     */
+    RSESS_ERR_FILE_IO = 64,
+    /**
+     * Other requests changed the session again and again while this call tried to. Nothing
+     * of this call's is stored.
+     */
+    RSESS_ERR_STORE_CONFLICT = 70,
+    /**
+     * More calls wait for the store than may. This one was not tried.
+     */
+    RSESS_ERR_STORE_OVERLOADED = 71,
+    /**
+     * The file of the store could not be read or written: a full or failing disk, or a file
+     * that something else has written into.
+     */
+    RSESS_ERR_STORE_STORAGE = 72,
+    /**
      * Done, and there is none: no such record, key or cookie. Not an error.
      */
     RSESS_NOT_FOUND = 100,
+    /**
+     * Not done, since there is one already. Not an error.
+     */
+    RSESS_EXISTS = 101,
+    /**
+     * Done, and brought together with what another request had written. Not an error.
+     */
+    RSESS_MERGED = 102,
+    /**
+     * Not done, since the session was destroyed or has expired: nothing is written, and
+     * nothing must be. Not an error.
+     */
+    RSESS_GONE = 103,
+    /**
+     * Done, but the record under the old id may still be there: to remove it failed. The new
+     * one is in place. Destroy the old one, or whoever has its id gets in until it expires.
+     */
+    RSESS_OLD_REMAINS = 104,
 } rsess_status;
+
+/**
+ * When a write to a file store is safe from a crash.
+ */
+typedef enum rsess_durability {
+    /**
+     * Before the call returns: what was acknowledged is there after any crash.
+     */
+    RSESS_DURABILITY_IMMEDIATE = 0,
+    /**
+     * A tenth of a second later: a crash of the machine or of the process loses at most what
+     * was acknowledged in the last tenth of a second, and never leaves half of anything. Many
+     * times faster.
+     */
+    RSESS_DURABILITY_EVENTUAL = 1,
+} rsess_durability;
 
 /**
  * Whether a cookie is sent with requests from other sites.
@@ -230,14 +313,18 @@ typedef enum rsess_same_site {
 typedef struct rsess_codec rsess_codec;
 
 /**
- * A home for payloads on the server: in this process, or in Redis.
+ * A home for payloads on the server: in this process, in a file, or in Redis.
  *
- * One store may serve any number of threads at once. Calls block: those of a Redis store
- * for its deadline at most, the wait for a connection of the pool included.
+ * One store may serve any number of threads at once. Calls block: those of a file store and
+ * of a Redis store for the deadline at most, the wait for a connection or for the disk
+ * included; an update or a regenerate is made of several such steps if other requests change
+ * the session meanwhile.
  *
- * After a fork, use a store only in the process that used it first: it has threads and
- * connections from its first call on. One that was made but not used yet may be used by
- * every process.
+ * A store belongs to one process. One in memory or in Redis may be made before a fork, and
+ * belongs to the process that uses it first: from its first call on it has threads and
+ * connections. Each child may use its own copy of one that was not used before. A file store
+ * belongs to the process that made it. In any other process every call answers
+ * RSESS_ERR_FORKED, and rsess_store_free does nothing.
  */
 typedef struct rsess_store rsess_store;
 
@@ -281,6 +368,86 @@ typedef struct rsess_slice {
 } rsess_slice;
 
 /**
+ * How often one operation of a store was asked for.
+ */
+typedef struct rsess_calls {
+    /**
+     * Calls that ended, in whatever way.
+     */
+    uint64_t calls;
+    /**
+     * Those of them that ended in an error.
+     */
+    uint64_t errors;
+} rsess_calls;
+
+/**
+ * What a store has done so far, since it was made, in this process.
+ *
+ * The operations are the steps that a store makes in one piece. An update is a replace for
+ * each try; a regenerate is a create and a remove, with a save and one more remove for each
+ * merge, and a destroy if it comes to nothing.
+ */
+typedef struct rsess_figures {
+    /**
+     * Set by the caller before the call: sizeof(rsess_figures). Later versions of the library
+     * may have more fields, at the end; nothing beyond this size is written.
+     */
+    size_t size;
+    /**
+     * Records that were to be made.
+     */
+    struct rsess_calls create;
+    /**
+     * Records that were to be removed, whatever was in them.
+     */
+    struct rsess_calls destroy;
+    /**
+     * Records that were to be read.
+     */
+    struct rsess_calls load;
+    /**
+     * Records that were to be removed if nobody had changed them.
+     */
+    struct rsess_calls remove;
+    /**
+     * Records that were to be written if nobody had changed them.
+     */
+    struct rsess_calls replace;
+    /**
+     * Records that were to be written, whatever was in them.
+     */
+    struct rsess_calls save;
+    /**
+     * Records that were to live on.
+     */
+    struct rsess_calls touch;
+    /**
+     * Writes that met those of another request, and were merged with them.
+     */
+    uint64_t merges;
+    /**
+     * Writes that came after the session was destroyed or had expired, and were not done.
+     */
+    uint64_t writes_to_gone;
+    /**
+     * Calls that were refused without asking, since the store was down.
+     */
+    uint64_t calls_not_tried;
+    /**
+     * Records that carried another id than the one asked for. They are never handed out.
+     *
+     * Above zero, something is badly wrong: replies reach the wrong caller, or somebody else
+     * writes into the store. Raise an alarm.
+     */
+    uint64_t foreign_records;
+    /**
+     * Records that were no payload of a session. They count as none.
+     */
+    uint64_t unreadable_records;
+} rsess_figures;
+
+/**
  * What the cookie of a session is called, and whom it is sent to.
  */
 typedef struct rsess_cookie_config {
@@ -321,7 +488,7 @@ const char *rsess_status_name(int status);
 /**
  * Returns whether the same call may succeed later, with nothing changed by the caller.
  *
- * True for some of the faults of the system (20 to 29), false for all other numbers.
+ * True for some of the faults of the system (20 to 29, 60 to 79), false for all other numbers.
  */
 bool rsess_status_is_retryable(int status);
 
@@ -561,6 +728,43 @@ enum rsess_status rsess_codec_decode_id(const struct rsess_codec *codec,
 enum rsess_status rsess_store_new_memory(uint64_t max_bytes, struct rsess_store **store_out);
 
 /**
+ * Makes a store in one file, without a server: opens the file, or makes it.
+ *
+ * `path` names the file in UTF-8; its folder must be there. One store at a time has a file
+ * open, in all processes together. A file that was not closed in order, after a crash, is
+ * repaired first, which takes time in proportion to its size. `durability` is one of
+ * rsess_durability. `deadline_ms` is how long one call may wait for the disk, in
+ * milliseconds, up to an hour; 0 stands for 5,000.
+ *
+ * Make it after a fork, not before: the store belongs to the process that made it. If that
+ * one ends without rsess_store_free, its children keep the file in use until they end, too.
+ *
+ * On RSESS_OK, `*store_out` is a new store, which the caller owns and hands to
+ * rsess_store_free. On any other status a file that is there is left as it was.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_FILE_IN_USE if another store has the file open, of this process or another
+ * - RSESS_ERR_FILE_FOREIGN if it is not the file of a store, or of another version
+ * - RSESS_ERR_FILE_DAMAGED if it is one, but cannot be repaired
+ * - RSESS_ERR_FILE_IO if the system does not let us: no such folder, no permission, no space
+ * - RSESS_ERR_CONFIG_DURABILITY, RSESS_ERR_CONFIG_DEADLINE if that setting is refused
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `path` is empty or
+ *   not UTF-8
+ * - RSESS_ERR_PANIC
+ *
+ * # Safety
+ *
+ * - `path` is NULL, or valid for reads of `path_len` bytes.
+ * - `store_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_store_new_file(const char *path,
+                                       size_t path_len,
+                                       int durability,
+                                       uint32_t deadline_ms,
+                                       struct rsess_store **store_out);
+
+/**
  * Makes a store in Redis or Valkey. Connects when it is first used: this needs no server.
  *
  * `url` is redis://[user:password@]host[:port][/database] or redis+unix:///path/to/socket.
@@ -595,14 +799,16 @@ enum rsess_status rsess_store_new_redis(const char *url,
                                         struct rsess_store **store_out);
 
 /**
- * Frees a store, and closes its connections. NULL is a no-op.
+ * Frees a store, and closes its file or its connections. NULL is a no-op.
  *
- * Records in Redis stay there; those in memory are gone.
+ * Records in a file or in Redis stay there; those in memory are gone. A file, or a connection,
+ * may be closed a moment later, by a thread of the store's: until then the file is in use. In
+ * a process that the store does not belong to this is a no-op, so a child may free what it
+ * got from its parent.
  *
  * # Safety
  *
- * - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
- *   not yet freed.
+ * - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
  * - No call that uses it is running.
  */
 void rsess_store_free(struct rsess_store *store);
@@ -611,8 +817,8 @@ void rsess_store_free(struct rsess_store *store);
  * Reads the payload of a session.
  *
  * A record that carries another id than its own is never handed out: it counts as none,
- * see rsess_store_foreign_records. `now_unix_ms` is milliseconds since the Unix epoch; a
- * memory store judges expiry by it, Redis has a clock of its own.
+ * see rsess_figures. `now_unix_ms` is milliseconds since the Unix epoch; a store in memory or
+ * in a file judges expiry by it, Redis has a clock of its own.
  *
  * On RSESS_OK, `*payload_out` is a new buffer with the JSON text
  * {"id":..,"data":{..},"flash_next":{..}}, which the caller hands to rsess_buf_free.
@@ -624,12 +830,11 @@ void rsess_store_free(struct rsess_store *store);
  * - RSESS_ERR_INVALID_ID if `id` is not 1 to 128 of A-Z a-z 0-9 - and _
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `id` is not UTF-8,
  *   or `now_unix_ms` is more than 8,640,000,000,000,000
- * - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
  *
  * # Safety
  *
- * - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
- *   not yet freed.
+ * - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
  * - `id` is NULL, or valid for reads of `id_len` bytes.
  * - `payload_out` is NULL, or valid for writes of one rsess_buf.
  */
@@ -640,7 +845,44 @@ enum rsess_status rsess_store_load(const struct rsess_store *store,
                                    struct rsess_buf *payload_out);
 
 /**
- * Writes a payload under its own id, in place of what is there, and starts its TTL anew.
+ * Writes a payload under its own id if there is no such record yet.
+ *
+ * `payload_json` is an object with "id", "data" and "flash_next"; what they hold is stored
+ * verbatim. The record lives for `ttl_seconds` from now on. `now_unix_ms` is milliseconds
+ * since the Unix epoch.
+ *
+ * Returns:
+ * - RSESS_OK: written
+ * - RSESS_EXISTS: there is such a record, and nothing was written. A random id is never taken,
+ *   but it may be this very call's: if an earlier one seemed to fail, and had not.
+ * - RSESS_ERR_STORE_... if the write may not have been done. It may have been all the
+ *   same: the answer can get lost.
+ * - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
+ * - RSESS_ERR_INVALID_ID if that id is not 1 to 128 of A-Z a-z 0-9 - and _
+ * - RSESS_ERR_TOO_LARGE if the payload is larger than the bound of a memory store
+ * - RSESS_ERR_CONFIG_TTL if `ttl_seconds` is 0 or more than 3,456,000,000
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `payload_json` is
+ *   not UTF-8, or `now_unix_ms` is more than 8,640,000,000,000,000
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
+ * - `payload_json` is NULL, or valid for reads of `payload_len` bytes.
+ */
+enum rsess_status rsess_store_create(const struct rsess_store *store,
+                                     const char *payload_json,
+                                     size_t payload_len,
+                                     uint64_t ttl_seconds,
+                                     uint64_t now_unix_ms);
+
+/**
+ * Writes a payload under its own id, whatever is there or not, and starts its TTL anew.
+ *
+ * The last write wins. This protects from neither of two things: what another request wrote
+ * since this one loaded the session is lost, and a session that was destroyed since then is
+ * back, with whoever was logged in. rsess_store_update does neither, rsess_store_create
+ * overwrites nothing; this is for programs that have nothing to lose.
  *
  * `payload_json` is an object with "id", "data" and "flash_next"; what they hold is stored
  * verbatim. The record lives for `ttl_seconds` from now on. `now_unix_ms` is milliseconds
@@ -656,12 +898,11 @@ enum rsess_status rsess_store_load(const struct rsess_store *store,
  * - RSESS_ERR_CONFIG_TTL if `ttl_seconds` is 0 or more than 3,456,000,000
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `payload_json` is
  *   not UTF-8, or `now_unix_ms` is more than 8,640,000,000,000,000
- * - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
  *
  * # Safety
  *
- * - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
- *   not yet freed.
+ * - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
  * - `payload_json` is NULL, or valid for reads of `payload_len` bytes.
  */
 enum rsess_status rsess_store_save(const struct rsess_store *store,
@@ -684,12 +925,11 @@ enum rsess_status rsess_store_save(const struct rsess_store *store,
  * - RSESS_ERR_CONFIG_TTL if `ttl_seconds` is 0 or more than 3,456,000,000
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `id` is not UTF-8,
  *   or `now_unix_ms` is more than 8,640,000,000,000,000
- * - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
  *
  * # Safety
  *
- * - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
- *   not yet freed.
+ * - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
  * - `id` is NULL, or valid for reads of `id_len` bytes.
  */
 enum rsess_status rsess_store_touch(const struct rsess_store *store,
@@ -706,12 +946,11 @@ enum rsess_status rsess_store_touch(const struct rsess_store *store,
  * - RSESS_ERR_STORE_... if it may still be there. Do not swallow this: somebody logged out.
  * - RSESS_ERR_INVALID_ID if `id` is not 1 to 128 of A-Z a-z 0-9 - and _
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `id` is not UTF-8
- * - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
  *
  * # Safety
  *
- * - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
- *   not yet freed.
+ * - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
  * - `id` is NULL, or valid for reads of `id_len` bytes.
  */
 enum rsess_status rsess_store_destroy(const struct rsess_store *store,
@@ -719,25 +958,137 @@ enum rsess_status rsess_store_destroy(const struct rsess_store *store,
                                       size_t id_len);
 
 /**
- * Counts the records met so far that carried another id than the one asked for.
+ * Saves what a request made of the session that it loaded, and starts its TTL anew.
  *
- * They are never handed out. Above zero, something is badly wrong: replies reach the wrong
- * caller, or somebody else writes into the store. Raise an alarm.
+ * `base_json` is the payload as rsess_store_load gave it (or as it is known to be stored),
+ * `payload_json` what it has become; both have the same id. If the record is still what was
+ * loaded, it becomes the payload. If another request has changed it, this request's own
+ * changes are applied to what is there by now: of the top-level keys of "data" and
+ * "flash_next", those that differ between base and payload become the payload's, the others
+ * stay. Values are stored verbatim. If the session was destroyed or has expired, nothing is
+ * written: a logout always wins.
  *
- * On RSESS_OK, `*count_out` is the count.
+ * The record lives for `ttl_seconds` from now on. `now_unix_ms` is milliseconds since the
+ * Unix epoch.
+ *
+ * On RSESS_MERGED, `*merged_out` is a new buffer with the payload that is stored, which the
+ * caller hands to rsess_buf_free. On any other status, RSESS_OK too, `*merged_out` is left
+ * as it was: make it {NULL, 0, 0} before, and it may be freed whatever comes. `merged_out`
+ * may be NULL, for a caller who does not read the session any more.
+ *
+ * After RSESS_OK `payload_json`, after RSESS_MERGED the merged payload is the base of the
+ * next update.
  *
  * Returns:
- * - RSESS_OK
- * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be
- * - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ * - RSESS_OK: stored as given
+ * - RSESS_MERGED: stored, together with the changes of another request
+ * - RSESS_GONE: nothing is stored; the user is logged out, or was away for too long
+ * - RSESS_ERR_STORE_CONFLICT if other requests were faster again and again; nothing of this
+ *   request's is stored
+ * - RSESS_ERR_STORE_... if the write may not have been done. It may have been all the
+ *   same: the answer can get lost. To repeat the call does no harm.
+ * - RSESS_ERR_NOT_A_PAYLOAD if a payload is not an object whose "id" is a string
+ * - RSESS_ERR_INVALID_ID if the ids differ, or are not 1 to 128 of A-Z a-z 0-9 - and _
+ * - RSESS_ERR_TOO_LARGE if the payload is larger than the bound of a memory store
+ * - RSESS_ERR_CONFIG_TTL if `ttl_seconds` is 0 or more than 3,456,000,000
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, a payload is not
+ *   UTF-8, or `now_unix_ms` is more than 8,640,000,000,000,000
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
  *
  * # Safety
  *
- * - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
- *   not yet freed.
- * - `count_out` is NULL, or valid for writes of one uint64_t.
+ * - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
+ * - `base_json` is NULL, or valid for reads of `base_len` bytes.
+ * - `payload_json` is NULL, or valid for reads of `payload_len` bytes.
+ * - `merged_out` is NULL, or valid for writes of one rsess_buf.
  */
-enum rsess_status rsess_store_foreign_records(const struct rsess_store *store, uint64_t *count_out);
+enum rsess_status rsess_store_update(const struct rsess_store *store,
+                                     const char *base_json,
+                                     size_t base_len,
+                                     const char *payload_json,
+                                     size_t payload_len,
+                                     uint64_t ttl_seconds,
+                                     uint64_t now_unix_ms,
+                                     struct rsess_buf *merged_out);
+
+/**
+ * Saves what a request made of the session that it loaded under a new id, and removes the
+ * record under the old one.
+ *
+ * Do it whenever privileges change (login, logout, another role), or an id that was planted
+ * before stays good afterwards.
+ *
+ * `base_json` is the payload as rsess_store_load gave it, `payload_json` what it has become,
+ * with another id: see rsess_session_id_random and rsess_payload_with_id. The new record is
+ * there before the old one goes, so a failure at any step loses nothing. What other requests
+ * write into the old record meanwhile moves along, as in rsess_store_update. If the session
+ * was destroyed or has expired, nothing remains of the new record either.
+ *
+ * The record lives for `ttl_seconds` from now on. `now_unix_ms` is milliseconds since the
+ * Unix epoch.
+ *
+ * On RSESS_OK and on RSESS_OLD_REMAINS, `*stored_out` is a new buffer with the payload that
+ * is stored under the new id, which the caller hands to rsess_buf_free. On any other status
+ * `*stored_out` is left as it was. `stored_out` may be NULL, for a caller who does not read
+ * the session any more.
+ *
+ * Returns:
+ * - RSESS_OK: the session lives under its new id, and no longer under the old one
+ * - RSESS_OLD_REMAINS: it lives under its new id, but the record under the old one may still
+ *   be there. Send the new cookie, and call rsess_store_destroy with the old id: until that
+ *   succeeds or the record expires, whoever has the old id gets in.
+ * - RSESS_GONE: nothing is stored; the user is logged out, or was away for too long
+ * - RSESS_ERR_STORE_CONFLICT if other requests were faster again and again; the session is
+ *   where it was, under its old id
+ * - RSESS_ERR_STORE_... if the session is still under its old id, without the changes
+ * - RSESS_ERR_NOT_A_PAYLOAD if a payload is not an object whose "id" is a string
+ * - RSESS_ERR_INVALID_ID if the new id is in use, as that of `base_json` is, or one of the
+ *   ids is not 1 to 128 of A-Z a-z 0-9 - and _
+ * - RSESS_ERR_TOO_LARGE if the payload is larger than the bound of a memory store
+ * - RSESS_ERR_CONFIG_TTL if `ttl_seconds` is 0 or more than 3,456,000,000
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, a payload is not
+ *   UTF-8, or `now_unix_ms` is more than 8,640,000,000,000,000
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
+ * - `base_json` is NULL, or valid for reads of `base_len` bytes.
+ * - `payload_json` is NULL, or valid for reads of `payload_len` bytes.
+ * - `stored_out` is NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_store_regenerate(const struct rsess_store *store,
+                                         const char *base_json,
+                                         size_t base_len,
+                                         const char *payload_json,
+                                         size_t payload_len,
+                                         uint64_t ttl_seconds,
+                                         uint64_t now_unix_ms,
+                                         struct rsess_buf *stored_out);
+
+/**
+ * Reads the figures of a store.
+ *
+ * `figures_out->size` is sizeof(rsess_figures), set by the caller before each call. On
+ * RSESS_OK, the other fields are filled in. Those that are not in this library yet, when it
+ * is older than the program, are left as they were: zero the struct first.
+ *
+ * Calls that are under way in other threads may be in one figure and not yet in the next.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or the size cannot be
+ *   that of an rsess_figures
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
+ * - `figures_out` is NULL, or valid for reads of its first field, and for reads and writes
+ *   of as many bytes as that says.
+ */
+enum rsess_status rsess_store_figures(const struct rsess_store *store,
+                                      struct rsess_figures *figures_out);
 
 /**
  * Makes a session id that nobody can guess: a version 4 UUID, 36 characters.
@@ -834,6 +1185,119 @@ enum rsess_status rsess_payload_put(const char *payload_json,
                                     const char *value_json,
                                     size_t value_len,
                                     struct rsess_buf *payload_out);
+
+/**
+ * Removes one key from the "data" of a payload. To remove what is not there succeeds.
+ *
+ * On RSESS_OK, `*payload_out` is a new buffer with the changed payload, which the caller
+ * hands to rsess_buf_free; `payload_json` is left as it is. Do not name the buffer that
+ * holds it: its memory would be lost.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not
+ *   UTF-8
+ * - RSESS_ERR_PANIC
+ *
+ * # Safety
+ *
+ * - `payload_json` is NULL, or valid for reads of `payload_len` bytes.
+ * - `key` is NULL, or valid for reads of `key_len` bytes.
+ * - `payload_out` is NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_payload_forget(const char *payload_json,
+                                       size_t payload_len,
+                                       const char *key,
+                                       size_t key_len,
+                                       struct rsess_buf *payload_out);
+
+/**
+ * Sets one key in the "flash_next" of a payload: a value for the next request only.
+ *
+ * `value_json` is one JSON value, and is stored verbatim. On RSESS_OK, `*payload_out` is a
+ * new buffer with the changed payload, which the caller hands to rsess_buf_free;
+ * `payload_json` is left as it is. Do not name the buffer that holds it: its memory would be
+ * lost.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
+ * - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not
+ *   UTF-8
+ * - RSESS_ERR_PANIC
+ *
+ * # Safety
+ *
+ * - `payload_json` is NULL, or valid for reads of `payload_len` bytes.
+ * - `key` is NULL, or valid for reads of `key_len` bytes.
+ * - `value_json` is NULL, or valid for reads of `value_len` bytes.
+ * - `payload_out` is NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_payload_flash(const char *payload_json,
+                                      size_t payload_len,
+                                      const char *key,
+                                      size_t key_len,
+                                      const char *value_json,
+                                      size_t value_len,
+                                      struct rsess_buf *payload_out);
+
+/**
+ * Takes out of a payload what the request before left for this one.
+ *
+ * Call it once when a request starts, right after the payload was loaded. If there was
+ * anything, the payload has changed and must be saved, or the same values come again.
+ *
+ * On RSESS_OK, `*flash_out` is a new buffer with what was in "flash_next", a JSON object, and
+ * `*payload_out` is a new buffer with the payload without it; if there was nothing, these are
+ * {} and the payload as it was. The caller hands both to rsess_buf_free; `payload_json` is
+ * left as it is. The two are not the same place, and neither is the buffer that holds
+ * `payload_json`.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `payload_json` is
+ *   not UTF-8
+ * - RSESS_ERR_PANIC
+ *
+ * # Safety
+ *
+ * - `payload_json` is NULL, or valid for reads of `payload_len` bytes.
+ * - `flash_out` and `payload_out` are NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_payload_take_flash(const char *payload_json,
+                                           size_t payload_len,
+                                           struct rsess_buf *flash_out,
+                                           struct rsess_buf *payload_out);
+
+/**
+ * Gives a payload another id: what regenerating a session needs.
+ *
+ * On RSESS_OK, `*payload_out` is a new buffer with the changed payload, which the caller
+ * hands to rsess_buf_free; `payload_json` is left as it is. Do not name the buffer that
+ * holds it: its memory would be lost.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
+ * - RSESS_ERR_INVALID_ID if `id` is not 1 to 128 of A-Z a-z 0-9 - and _
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not
+ *   UTF-8
+ * - RSESS_ERR_PANIC
+ *
+ * # Safety
+ *
+ * - `payload_json` is NULL, or valid for reads of `payload_len` bytes.
+ * - `id` is NULL, or valid for reads of `id_len` bytes.
+ * - `payload_out` is NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_payload_with_id(const char *payload_json,
+                                        size_t payload_len,
+                                        const char *id,
+                                        size_t id_len,
+                                        struct rsess_buf *payload_out);
 
 /**
  * Finds the value of the first cookie called `name` in a Cookie header.

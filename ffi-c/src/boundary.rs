@@ -4,6 +4,7 @@
 //!   pointer, length --bytes, text--> slice        NULL, alignment and length are checked here;
 //!   pointer         --borrowed---->  reference    that they point at something is the caller's
 //!   pointer         --Out-->         a place that is written once, on success
+//!   pointer         --SizedOut-->    the same, of which the caller may know the first part only
 //!   value --lend--> pointer --take_back--> value  what the caller owns in between
 //! ```
 //!
@@ -13,7 +14,7 @@
 use std::ffi::c_char;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -153,10 +154,66 @@ impl<T> Out<T> {
         aligned.and_then(NonNull::new).map(Self).ok_or(RSESS_ERR_INVALID_ARGUMENT)
     }
 
+    /// The same, but NULL stands for no interest in the result.
+    ///
+    /// # Safety
+    ///
+    /// `place` is NULL, misaligned, or valid for writes of a `T` for as long as this value lives.
+    pub(crate) unsafe fn optional(place: *mut T) -> Result<Option<Self>, rsess_status> {
+        if place.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: this function's own condition.
+        unsafe { Self::new(place) }.map(Some)
+    }
+
     /// Writes `value`. What was there is not dropped: it may be uninitialised.
     pub(crate) fn write(self, value: T) {
         // SAFETY: not NULL and aligned, so writable, as was promised to `new`.
         unsafe { self.0.write(value) };
+    }
+}
+
+/// A place of the caller's whose first field says how many bytes of a `T` the caller knows.
+///
+/// So a `T` can grow at its end: a program that was compiled when it was shorter gets what was
+/// in it then, and a library that is older than the program leaves the rest alone.
+pub(crate) struct SizedOut<T> {
+    place: NonNull<T>,
+    size: usize,
+}
+
+impl<T> SizedOut<T> {
+    /// Refuses a size below `smallest`, that of the first version, and one that ends inside of
+    /// a field of 8 bytes.
+    ///
+    /// # Safety
+    ///
+    /// `place` is NULL, misaligned, or valid for reads of a `usize`, and for writes of as many
+    /// bytes as that says, for as long as this value lives.
+    pub(crate) unsafe fn new(place: *mut T, smallest: usize) -> Result<Self, rsess_status> {
+        let aligned = Some(place).filter(|place| place.is_aligned());
+        let place = aligned.and_then(NonNull::new).ok_or(RSESS_ERR_INVALID_ARGUMENT)?;
+        // SAFETY: not NULL and aligned, so its first field is readable, as the caller promises.
+        let size = unsafe { place.cast::<usize>().read() };
+        if size < smallest || !size.is_multiple_of(8) {
+            return Err(RSESS_ERR_INVALID_ARGUMENT);
+        }
+        Ok(Self { place, size })
+    }
+
+    /// What the caller has said.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Writes what the caller knows of `value`.
+    pub(crate) fn write(self, value: &T) {
+        let known = self.size.min(size_of::<T>());
+        let (from, to) = (ptr::from_ref(value).cast::<u8>(), self.place.as_ptr().cast::<u8>());
+        // SAFETY: `value` has no fewer bytes, the place is writable for as many, as was promised
+        // to `new`, and a value of ours is never where a result goes.
+        unsafe { ptr::copy_nonoverlapping(from, to, known) };
     }
 }
 
@@ -180,8 +237,6 @@ pub(crate) unsafe fn take_back<T>(pointer: *mut T) -> Option<Box<T>> {
 
 #[cfg(test)]
 mod tests {
-    use std::ptr;
-
     use super::*;
 
     #[test]
@@ -262,10 +317,55 @@ mod tests {
         let array = unsafe { array(odd.cast_const(), 1) };
         // SAFETY: misaligned is allowed.
         let write = unsafe { Out::new(odd) };
+        // SAFETY: misaligned is allowed.
+        let optional = unsafe { Out::optional(odd) };
+        // SAFETY: misaligned is allowed.
+        let sized = unsafe { SizedOut::new(odd, 8) };
 
         assert_eq!(read, Err(RSESS_ERR_INVALID_ARGUMENT));
         assert_eq!(array, Err(RSESS_ERR_INVALID_ARGUMENT));
         assert_eq!(write.err(), Some(RSESS_ERR_INVALID_ARGUMENT));
+        assert_eq!(optional.err(), Some(RSESS_ERR_INVALID_ARGUMENT));
+        assert_eq!(sized.err(), Some(RSESS_ERR_INVALID_ARGUMENT));
+    }
+
+    #[test]
+    fn null_for_an_optional_result_is_no_result() {
+        // SAFETY: NULL is allowed.
+        let none = unsafe { Out::<u64>::optional(ptr::null_mut()) };
+
+        assert!(none.is_ok_and(|place| place.is_none()));
+    }
+
+    #[test]
+    fn a_struct_that_grew_is_written_as_far_as_the_caller_knows_it_and_no_further() {
+        let ours = [77_usize, 1, 2];
+        for (size, expected) in [
+            (16, [77, 1, 9, 9]),
+            (24, [77, 1, 2, 9]),
+            (32, [77, 1, 2, 9]),
+            (usize::MAX - 7, [77, 1, 2, 9]),
+        ] {
+            let mut place = [size, 9, 9, 9];
+
+            // SAFETY: four values are there, and no more than the three of `ours` are written.
+            let out = unsafe { SizedOut::new(ptr::from_mut(&mut place).cast(), 16) };
+            out.expect("large enough").write(&ours);
+
+            assert_eq!(place, expected);
+        }
+    }
+
+    #[test]
+    fn a_size_that_cannot_be_one_of_the_struct_is_refused() {
+        for size in [0, 8, 15, 17] {
+            let mut place = [size, 9_usize, 9];
+
+            // SAFETY: three values are there.
+            let out = unsafe { SizedOut::new(ptr::from_mut(&mut place), 16) };
+
+            assert_eq!(out.err(), Some(RSESS_ERR_INVALID_ARGUMENT));
+        }
     }
 
     #[test]

@@ -7,7 +7,9 @@
 //!   20..29   the system: store, pool, randomness
 //!   30..39   this library
 //!   40..59   the caller's configuration
-//!   100..    done, and the answer is none
+//!   60..69   the system: opening the file of a store
+//!   70..79   the system: store, what 20..29 has no room for
+//!   100..    done, in another way than RSESS_OK
 //! ```
 //!
 //! The numbers are ABI: new ones go into the gaps, none is used again for something else. The
@@ -15,15 +17,15 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-use rudder_session_core::{ConfigError, DecodeError, PayloadError, StoreError};
+use rudder_session_core::{ConfigError, DecodeError, OpenError, PayloadError, StoreError};
 
 use self::rsess_status::*;
 
 /// What a call came to.
 ///
 /// The groups say who is at fault: 1 to 9 the caller's arguments, 10 to 19 the client's bytes,
-/// 20 to 29 the system, 30 to 39 this library, 40 to 59 the caller's configuration. 0 and from
-/// 100 on there is no fault.
+/// 20 to 29 and 60 to 79 the system, 30 to 39 this library, 40 to 59 the caller's
+/// configuration. 0 and from 100 on there is no fault: what it says was done is done.
 ///
 /// Numbers never change their meaning. New ones may join a group, so a program that tells
 /// them apart needs a default branch.
@@ -36,7 +38,9 @@ pub enum rsess_status {
     /// A pointer is NULL or misaligned, a length is impossible, a text is not UTF-8, or an
     /// instant is further from 1970 than 8,640,000,000,000,000 ms.
     RSESS_ERR_INVALID_ARGUMENT = 1,
-    /// The session id cannot name a record: it is not 1 to 128 of A-Z a-z 0-9 - and _.
+    /// The session id cannot name a record, since it is not 1 to 128 of A-Z a-z 0-9 - and _;
+    /// or it is not the one that it must be: that of the same session in an update, one that is
+    /// not in use in a regenerate.
     RSESS_ERR_INVALID_ID = 2,
     /// The payload is not a JSON object whose "id" is a string.
     RSESS_ERR_NOT_A_PAYLOAD = 3,
@@ -44,6 +48,8 @@ pub enum rsess_status {
     RSESS_ERR_NOT_JSON = 4,
     /// The payload is larger than the whole store may grow.
     RSESS_ERR_TOO_LARGE = 5,
+    /// The store belongs to another process: that from which this one was forked.
+    RSESS_ERR_FORKED = 6,
 
     /// The cookie value was refused for a reason that has no number of its own.
     ///
@@ -63,8 +69,8 @@ pub enum rsess_status {
 
     /// The store failed in a way that has no number of its own.
     ///
-    /// 20 to 29 are faults of the system. Never treat one as "no session": the session
-    /// may be alive in a store that is out of reach for a second.
+    /// 20 to 29 and 60 to 79 are faults of the system. Never treat one as "no session": the
+    /// session may be alive in a store that is out of reach for a second.
     RSESS_ERR_STORE = 20,
     /// No connection of the pool came free within the deadline.
     RSESS_ERR_STORE_BUSY = 21,
@@ -113,9 +119,41 @@ pub enum rsess_status {
     RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER = 50,
     /// The TTL is 0 seconds, or more than about a century.
     RSESS_ERR_CONFIG_TTL = 51,
+    /// durability is not one of rsess_durability.
+    RSESS_ERR_CONFIG_DURABILITY = 52,
+
+    /// The file of a store cannot be opened for a reason that has no number of its own.
+    RSESS_ERR_FILE = 60,
+    /// The file of a store is one of ours, but cannot be repaired. It is left as it is.
+    RSESS_ERR_FILE_DAMAGED = 61,
+    /// The file is not one of a store, or of another version. It is left as it is.
+    RSESS_ERR_FILE_FOREIGN = 62,
+    /// The file of a store is open already: in another process, or in this one.
+    RSESS_ERR_FILE_IN_USE = 63,
+    /// The system does not let us open the file: no such folder, no permission, no space.
+    RSESS_ERR_FILE_IO = 64,
+
+    /// Other requests changed the session again and again while this call tried to. Nothing
+    /// of this call's is stored.
+    RSESS_ERR_STORE_CONFLICT = 70,
+    /// More calls wait for the store than may. This one was not tried.
+    RSESS_ERR_STORE_OVERLOADED = 71,
+    /// The file of the store could not be read or written: a full or failing disk, or a file
+    /// that something else has written into.
+    RSESS_ERR_STORE_STORAGE = 72,
 
     /// Done, and there is none: no such record, key or cookie. Not an error.
     RSESS_NOT_FOUND = 100,
+    /// Not done, since there is one already. Not an error.
+    RSESS_EXISTS = 101,
+    /// Done, and brought together with what another request had written. Not an error.
+    RSESS_MERGED = 102,
+    /// Not done, since the session was destroyed or has expired: nothing is written, and
+    /// nothing must be. Not an error.
+    RSESS_GONE = 103,
+    /// Done, but the record under the old id may still be there: to remove it failed. The new
+    /// one is in place. Destroy the old one, or whoever has its id gets in until it expires.
+    RSESS_OLD_REMAINS = 104,
 }
 
 /// Returns the name of a status, such as "RSESS_OK".
@@ -124,20 +162,23 @@ pub enum rsess_status {
 /// it is "unknown status".
 #[unsafe(no_mangle)]
 pub extern "C" fn rsess_status_name(status: c_int) -> *const c_char {
-    let name = rsess_status::from_number(status).map_or(c"unknown status", rsess_status::name);
-    name.as_ptr()
+    let named = NAMES.iter().find(|(named, _)| *named as c_int == status);
+    named.map_or(c"unknown status", |(_, name)| *name).as_ptr()
 }
 
 /// Returns whether the same call may succeed later, with nothing changed by the caller.
 ///
-/// True for some of the faults of the system (20 to 29), false for all other numbers.
+/// True for some of the faults of the system (20 to 29, 60 to 79), false for all other numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn rsess_status_is_retryable(status: c_int) -> bool {
     matches!(
         rsess_status::from_number(status),
         Some(
-            RSESS_ERR_STORE_BUSY
+            RSESS_ERR_FILE_IN_USE
+                | RSESS_ERR_STORE_BUSY
+                | RSESS_ERR_STORE_CONFLICT
                 | RSESS_ERR_STORE_DISCONNECTED
+                | RSESS_ERR_STORE_OVERLOADED
                 | RSESS_ERR_STORE_TIMED_OUT
                 | RSESS_ERR_STORE_UNAVAILABLE
                 | RSESS_ERR_STORE_UNREACHABLE
@@ -155,48 +196,7 @@ pub extern "C" fn rsess_status_is_refusal(status: c_int) -> bool {
 
 impl rsess_status {
     fn from_number(number: c_int) -> Option<Self> {
-        ALL.iter().copied().find(|status| *status as c_int == number)
-    }
-
-    fn name(self) -> &'static CStr {
-        match self {
-            RSESS_OK => c"RSESS_OK",
-            RSESS_ERR_INVALID_ARGUMENT => c"RSESS_ERR_INVALID_ARGUMENT",
-            RSESS_ERR_INVALID_ID => c"RSESS_ERR_INVALID_ID",
-            RSESS_ERR_NOT_A_PAYLOAD => c"RSESS_ERR_NOT_A_PAYLOAD",
-            RSESS_ERR_NOT_JSON => c"RSESS_ERR_NOT_JSON",
-            RSESS_ERR_TOO_LARGE => c"RSESS_ERR_TOO_LARGE",
-            RSESS_ERR_REFUSED => c"RSESS_ERR_REFUSED",
-            RSESS_ERR_BAD_SIGNATURE => c"RSESS_ERR_BAD_SIGNATURE",
-            RSESS_ERR_EXPIRED => c"RSESS_ERR_EXPIRED",
-            RSESS_ERR_LEGACY => c"RSESS_ERR_LEGACY",
-            RSESS_ERR_MALFORMED => c"RSESS_ERR_MALFORMED",
-            RSESS_ERR_UNSIGNED => c"RSESS_ERR_UNSIGNED",
-            RSESS_ERR_STORE => c"RSESS_ERR_STORE",
-            RSESS_ERR_STORE_BUSY => c"RSESS_ERR_STORE_BUSY",
-            RSESS_ERR_STORE_DISCONNECTED => c"RSESS_ERR_STORE_DISCONNECTED",
-            RSESS_ERR_STORE_PROTOCOL => c"RSESS_ERR_STORE_PROTOCOL",
-            RSESS_ERR_STORE_REJECTED => c"RSESS_ERR_STORE_REJECTED",
-            RSESS_ERR_STORE_TIMED_OUT => c"RSESS_ERR_STORE_TIMED_OUT",
-            RSESS_ERR_STORE_UNAVAILABLE => c"RSESS_ERR_STORE_UNAVAILABLE",
-            RSESS_ERR_STORE_UNREACHABLE => c"RSESS_ERR_STORE_UNREACHABLE",
-            RSESS_ERR_RANDOMNESS => c"RSESS_ERR_RANDOMNESS",
-            RSESS_ERR_PANIC => c"RSESS_ERR_PANIC",
-            RSESS_ERR_POISONED => c"RSESS_ERR_POISONED",
-            RSESS_ERR_CONFIG => c"RSESS_ERR_CONFIG",
-            RSESS_ERR_CONFIG_COOKIE_NAME => c"RSESS_ERR_CONFIG_COOKIE_NAME",
-            RSESS_ERR_CONFIG_COOKIE_PATH => c"RSESS_ERR_CONFIG_COOKIE_PATH",
-            RSESS_ERR_CONFIG_COOKIE_PREFIX => c"RSESS_ERR_CONFIG_COOKIE_PREFIX",
-            RSESS_ERR_CONFIG_COOKIE_SAME_SITE => c"RSESS_ERR_CONFIG_COOKIE_SAME_SITE",
-            RSESS_ERR_CONFIG_DEADLINE => c"RSESS_ERR_CONFIG_DEADLINE",
-            RSESS_ERR_CONFIG_LIFETIME => c"RSESS_ERR_CONFIG_LIFETIME",
-            RSESS_ERR_CONFIG_POOL_SIZE => c"RSESS_ERR_CONFIG_POOL_SIZE",
-            RSESS_ERR_CONFIG_REDIS_URL => c"RSESS_ERR_CONFIG_REDIS_URL",
-            RSESS_ERR_CONFIG_SECRET => c"RSESS_ERR_CONFIG_SECRET",
-            RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER => c"RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER",
-            RSESS_ERR_CONFIG_TTL => c"RSESS_ERR_CONFIG_TTL",
-            RSESS_NOT_FOUND => c"RSESS_NOT_FOUND",
-        }
+        NAMES.iter().map(|(status, _)| *status).find(|status| *status as c_int == number)
     }
 }
 
@@ -232,6 +232,18 @@ impl From<ConfigError> for rsess_status {
     }
 }
 
+impl From<OpenError> for rsess_status {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Damaged => RSESS_ERR_FILE_DAMAGED,
+            OpenError::Foreign => RSESS_ERR_FILE_FOREIGN,
+            OpenError::InUse => RSESS_ERR_FILE_IN_USE,
+            OpenError::Io(_) => RSESS_ERR_FILE_IO,
+            _ => RSESS_ERR_FILE,
+        }
+    }
+}
+
 impl From<PayloadError> for rsess_status {
     fn from(error: PayloadError) -> Self {
         match error {
@@ -245,12 +257,15 @@ impl From<StoreError> for rsess_status {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Busy => RSESS_ERR_STORE_BUSY,
+            StoreError::Conflict => RSESS_ERR_STORE_CONFLICT,
             StoreError::Disconnected => RSESS_ERR_STORE_DISCONNECTED,
             StoreError::InvalidId => RSESS_ERR_INVALID_ID,
+            StoreError::Overloaded => RSESS_ERR_STORE_OVERLOADED,
             StoreError::Protocol => RSESS_ERR_STORE_PROTOCOL,
             StoreError::Randomness => RSESS_ERR_RANDOMNESS,
             StoreError::Rejected { .. } if error.is_retryable() => RSESS_ERR_STORE_UNAVAILABLE,
             StoreError::Rejected { .. } => RSESS_ERR_STORE_REJECTED,
+            StoreError::Storage => RSESS_ERR_STORE_STORAGE,
             StoreError::TimedOut => RSESS_ERR_STORE_TIMED_OUT,
             StoreError::TooLarge => RSESS_ERR_TOO_LARGE,
             StoreError::Unreachable => RSESS_ERR_STORE_UNREACHABLE,
@@ -259,43 +274,58 @@ impl From<StoreError> for rsess_status {
     }
 }
 
-const ALL: [rsess_status; 36] = [
-    RSESS_OK,
-    RSESS_ERR_INVALID_ARGUMENT,
-    RSESS_ERR_INVALID_ID,
-    RSESS_ERR_NOT_A_PAYLOAD,
-    RSESS_ERR_NOT_JSON,
-    RSESS_ERR_TOO_LARGE,
-    RSESS_ERR_REFUSED,
-    RSESS_ERR_BAD_SIGNATURE,
-    RSESS_ERR_EXPIRED,
-    RSESS_ERR_LEGACY,
-    RSESS_ERR_MALFORMED,
-    RSESS_ERR_UNSIGNED,
-    RSESS_ERR_STORE,
-    RSESS_ERR_STORE_BUSY,
-    RSESS_ERR_STORE_DISCONNECTED,
-    RSESS_ERR_STORE_PROTOCOL,
-    RSESS_ERR_STORE_REJECTED,
-    RSESS_ERR_STORE_TIMED_OUT,
-    RSESS_ERR_STORE_UNAVAILABLE,
-    RSESS_ERR_STORE_UNREACHABLE,
-    RSESS_ERR_RANDOMNESS,
-    RSESS_ERR_PANIC,
-    RSESS_ERR_POISONED,
-    RSESS_ERR_CONFIG,
-    RSESS_ERR_CONFIG_COOKIE_NAME,
-    RSESS_ERR_CONFIG_COOKIE_PATH,
-    RSESS_ERR_CONFIG_COOKIE_PREFIX,
-    RSESS_ERR_CONFIG_COOKIE_SAME_SITE,
-    RSESS_ERR_CONFIG_DEADLINE,
-    RSESS_ERR_CONFIG_LIFETIME,
-    RSESS_ERR_CONFIG_POOL_SIZE,
-    RSESS_ERR_CONFIG_REDIS_URL,
-    RSESS_ERR_CONFIG_SECRET,
-    RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER,
-    RSESS_ERR_CONFIG_TTL,
-    RSESS_NOT_FOUND,
+/// All of them, by number.
+const NAMES: [(rsess_status, &CStr); 50] = [
+    (RSESS_OK, c"RSESS_OK"),
+    (RSESS_ERR_INVALID_ARGUMENT, c"RSESS_ERR_INVALID_ARGUMENT"),
+    (RSESS_ERR_INVALID_ID, c"RSESS_ERR_INVALID_ID"),
+    (RSESS_ERR_NOT_A_PAYLOAD, c"RSESS_ERR_NOT_A_PAYLOAD"),
+    (RSESS_ERR_NOT_JSON, c"RSESS_ERR_NOT_JSON"),
+    (RSESS_ERR_TOO_LARGE, c"RSESS_ERR_TOO_LARGE"),
+    (RSESS_ERR_FORKED, c"RSESS_ERR_FORKED"),
+    (RSESS_ERR_REFUSED, c"RSESS_ERR_REFUSED"),
+    (RSESS_ERR_BAD_SIGNATURE, c"RSESS_ERR_BAD_SIGNATURE"),
+    (RSESS_ERR_EXPIRED, c"RSESS_ERR_EXPIRED"),
+    (RSESS_ERR_LEGACY, c"RSESS_ERR_LEGACY"),
+    (RSESS_ERR_MALFORMED, c"RSESS_ERR_MALFORMED"),
+    (RSESS_ERR_UNSIGNED, c"RSESS_ERR_UNSIGNED"),
+    (RSESS_ERR_STORE, c"RSESS_ERR_STORE"),
+    (RSESS_ERR_STORE_BUSY, c"RSESS_ERR_STORE_BUSY"),
+    (RSESS_ERR_STORE_DISCONNECTED, c"RSESS_ERR_STORE_DISCONNECTED"),
+    (RSESS_ERR_STORE_PROTOCOL, c"RSESS_ERR_STORE_PROTOCOL"),
+    (RSESS_ERR_STORE_REJECTED, c"RSESS_ERR_STORE_REJECTED"),
+    (RSESS_ERR_STORE_TIMED_OUT, c"RSESS_ERR_STORE_TIMED_OUT"),
+    (RSESS_ERR_STORE_UNAVAILABLE, c"RSESS_ERR_STORE_UNAVAILABLE"),
+    (RSESS_ERR_STORE_UNREACHABLE, c"RSESS_ERR_STORE_UNREACHABLE"),
+    (RSESS_ERR_RANDOMNESS, c"RSESS_ERR_RANDOMNESS"),
+    (RSESS_ERR_PANIC, c"RSESS_ERR_PANIC"),
+    (RSESS_ERR_POISONED, c"RSESS_ERR_POISONED"),
+    (RSESS_ERR_CONFIG, c"RSESS_ERR_CONFIG"),
+    (RSESS_ERR_CONFIG_COOKIE_NAME, c"RSESS_ERR_CONFIG_COOKIE_NAME"),
+    (RSESS_ERR_CONFIG_COOKIE_PATH, c"RSESS_ERR_CONFIG_COOKIE_PATH"),
+    (RSESS_ERR_CONFIG_COOKIE_PREFIX, c"RSESS_ERR_CONFIG_COOKIE_PREFIX"),
+    (RSESS_ERR_CONFIG_COOKIE_SAME_SITE, c"RSESS_ERR_CONFIG_COOKIE_SAME_SITE"),
+    (RSESS_ERR_CONFIG_DEADLINE, c"RSESS_ERR_CONFIG_DEADLINE"),
+    (RSESS_ERR_CONFIG_LIFETIME, c"RSESS_ERR_CONFIG_LIFETIME"),
+    (RSESS_ERR_CONFIG_POOL_SIZE, c"RSESS_ERR_CONFIG_POOL_SIZE"),
+    (RSESS_ERR_CONFIG_REDIS_URL, c"RSESS_ERR_CONFIG_REDIS_URL"),
+    (RSESS_ERR_CONFIG_SECRET, c"RSESS_ERR_CONFIG_SECRET"),
+    (RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER, c"RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER"),
+    (RSESS_ERR_CONFIG_TTL, c"RSESS_ERR_CONFIG_TTL"),
+    (RSESS_ERR_CONFIG_DURABILITY, c"RSESS_ERR_CONFIG_DURABILITY"),
+    (RSESS_ERR_FILE, c"RSESS_ERR_FILE"),
+    (RSESS_ERR_FILE_DAMAGED, c"RSESS_ERR_FILE_DAMAGED"),
+    (RSESS_ERR_FILE_FOREIGN, c"RSESS_ERR_FILE_FOREIGN"),
+    (RSESS_ERR_FILE_IN_USE, c"RSESS_ERR_FILE_IN_USE"),
+    (RSESS_ERR_FILE_IO, c"RSESS_ERR_FILE_IO"),
+    (RSESS_ERR_STORE_CONFLICT, c"RSESS_ERR_STORE_CONFLICT"),
+    (RSESS_ERR_STORE_OVERLOADED, c"RSESS_ERR_STORE_OVERLOADED"),
+    (RSESS_ERR_STORE_STORAGE, c"RSESS_ERR_STORE_STORAGE"),
+    (RSESS_NOT_FOUND, c"RSESS_NOT_FOUND"),
+    (RSESS_EXISTS, c"RSESS_EXISTS"),
+    (RSESS_MERGED, c"RSESS_MERGED"),
+    (RSESS_GONE, c"RSESS_GONE"),
+    (RSESS_OLD_REMAINS, c"RSESS_OLD_REMAINS"),
 ];
 
 #[cfg(test)]
@@ -314,7 +344,9 @@ mod tests {
         let constants = header.lines().filter_map(|line| {
             let (name, number) = line.trim().strip_suffix(',')?.split_once(" = ")?;
             let number: c_int = number.parse().ok()?;
-            (!name.starts_with("RSESS_SAME_SITE")).then_some((name, number))
+            let settings = ["RSESS_DURABILITY_", "RSESS_SAME_SITE_"];
+            let is_setting = settings.iter().any(|setting| name.starts_with(setting));
+            (!is_setting).then_some((name, number))
         });
 
         let mut count = 0;
@@ -322,12 +354,12 @@ mod tests {
             assert_eq!(name(number), constant);
             count += 1;
         }
-        assert_eq!(count, ALL.len());
+        assert_eq!(count, NAMES.len());
     }
 
     #[test]
     fn numbers_that_are_no_status_have_a_name_and_promise_nothing() {
-        for number in [-1, 9, 19, 29, 99, 101, c_int::MIN, c_int::MAX] {
+        for number in [-1, 9, 19, 29, 59, 69, 79, 99, 105, c_int::MIN, c_int::MAX] {
             assert_eq!(name(number), "unknown status");
             assert!(!rsess_status_is_retryable(number));
         }
@@ -338,12 +370,15 @@ mod tests {
         let rejected = |code: &str| StoreError::Rejected { code: code.to_owned() };
         for error in [
             StoreError::Busy,
+            StoreError::Conflict,
             StoreError::Disconnected,
             StoreError::InvalidId,
+            StoreError::Overloaded,
             StoreError::Protocol,
             StoreError::Randomness,
             rejected("LOADING"),
             rejected("WRONGTYPE"),
+            StoreError::Storage,
             StoreError::TimedOut,
             StoreError::TooLarge,
             StoreError::Unreachable,
@@ -351,7 +386,28 @@ mod tests {
             let retryable = error.is_retryable();
             let status = rsess_status::from(error);
             assert_eq!(rsess_status_is_retryable(status as c_int), retryable, "{status:?}");
+            assert_ne!(status, RSESS_ERR_STORE);
         }
+    }
+
+    #[test]
+    fn each_reason_not_to_open_a_file_has_its_number_and_one_in_use_may_open_later() {
+        let io = OpenError::Io(std::io::ErrorKind::NotFound);
+        for error in [OpenError::Damaged, OpenError::Foreign, OpenError::InUse, io] {
+            let status = rsess_status::from(error);
+            assert_ne!(status, RSESS_ERR_FILE, "{error}");
+            let retryable = rsess_status_is_retryable(status as c_int);
+            assert_eq!(retryable, error == OpenError::InUse, "{error}");
+        }
+    }
+
+    #[test]
+    fn the_numbers_stay_what_they_are() {
+        let numbers = NAMES.map(|(status, _)| status as c_int);
+
+        let expected = (0..=6).chain(10..=15).chain(20..=28).chain(30..=31).chain(40..=52);
+        let expected = expected.chain(60..=64).chain(70..=72).chain(100..=104);
+        assert!(numbers.into_iter().eq(expected));
     }
 
     #[test]
@@ -365,7 +421,8 @@ mod tests {
         ]
         .map(rsess_status::from);
 
-        let all_refusals = ALL.into_iter().filter(|it| rsess_status_is_refusal(*it as c_int));
+        let all = NAMES.into_iter().map(|(status, _)| status);
+        let all_refusals = all.filter(|it| rsess_status_is_refusal(*it as c_int));
 
         let expected = [RSESS_ERR_REFUSED].into_iter().chain(refusals);
         assert!(all_refusals.eq(expected));

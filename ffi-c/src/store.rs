@@ -1,32 +1,53 @@
-//! Loads and saves payloads through a store.
+//! Makes stores and frees them.
 //!
 //! ```text
-//!   id --load--> payload    payload --save--> record    id --touch--> TTL anew    id --destroy-->
+//!   rsess_store = which process it belongs to -> poison -> figures -> memory, file or Redis
 //! ```
 //!
-//! Calls block; a host with an event loop makes them from a thread of its own.
+//! What a store is asked for is in the modules `record`, `update` and `figures`. Calls block; a
+//! host with an event loop makes them from a thread of its own.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_int};
+use std::mem;
 use std::time::Duration;
 
+use rudder_session_core::store::Metered;
 use rudder_session_core::{
-    MemoryConfig, MemoryStore, Payload, RedisConfig, RedisStore, SessionId, Store, Ttl,
+    Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, RedisConfig, RedisStore, Store,
 };
 
-use crate::boundary::{Guarded, Out, borrowed, boundary, lend, optional_text, take_back, text};
-use crate::buffer::rsess_buf;
-use crate::clock::instant;
+use crate::boundary::{Guarded, Out, boundary, lend, optional_text, take_back, text};
+use crate::home::Home;
 use crate::status::rsess_status;
 
-/// A home for payloads on the server: in this process, or in Redis.
+/// A home for payloads on the server: in this process, in a file, or in Redis.
 ///
-/// One store may serve any number of threads at once. Calls block: those of a Redis store
-/// for its deadline at most, the wait for a connection of the pool included.
+/// One store may serve any number of threads at once. Calls block: those of a file store and
+/// of a Redis store for the deadline at most, the wait for a connection or for the disk
+/// included; an update or a regenerate is made of several such steps if other requests change
+/// the session meanwhile.
 ///
-/// After a fork, use a store only in the process that used it first: it has threads and
-/// connections from its first call on. One that was made but not used yet may be used by
-/// every process.
-pub struct rsess_store(pub(crate) Guarded<Box<dyn Store>>);
+/// A store belongs to one process. One in memory or in Redis may be made before a fork, and
+/// belongs to the process that uses it first: from its first call on it has threads and
+/// connections. Each child may use its own copy of one that was not used before. A file store
+/// belongs to the process that made it. In any other process every call answers
+/// RSESS_ERR_FORKED, and rsess_store_free does nothing.
+pub struct rsess_store {
+    guarded: Guarded<Metered<Box<dyn Store>>>,
+    home: Home,
+}
+
+/// When a write to a file store is safe from a crash.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum rsess_durability {
+    /// Before the call returns: what was acknowledged is there after any crash.
+    RSESS_DURABILITY_IMMEDIATE = 0,
+    /// A tenth of a second later: a crash of the machine or of the process loses at most what
+    /// was acknowledged in the last tenth of a second, and never leaves half of anything. Many
+    /// times faster.
+    RSESS_DURABILITY_EVENTUAL = 1,
+}
 
 /// Makes a store in the memory of this process.
 ///
@@ -59,7 +80,68 @@ pub unsafe extern "C" fn rsess_store_new_memory(
 
         let store = MemoryStore::new(config)?;
 
-        store_out.write(lend(rsess_store(Guarded::new(Box::new(store)))));
+        store_out.write(lend(rsess_store::new(store, Home::of_the_first())));
+        Ok(())
+    })
+}
+
+/// Makes a store in one file, without a server: opens the file, or makes it.
+///
+/// `path` names the file in UTF-8; its folder must be there. One store at a time has a file
+/// open, in all processes together. A file that was not closed in order, after a crash, is
+/// repaired first, which takes time in proportion to its size. `durability` is one of
+/// rsess_durability. `deadline_ms` is how long one call may wait for the disk, in
+/// milliseconds, up to an hour; 0 stands for 5,000.
+///
+/// Make it after a fork, not before: the store belongs to the process that made it. If that
+/// one ends without rsess_store_free, its children keep the file in use until they end, too.
+///
+/// On RSESS_OK, `*store_out` is a new store, which the caller owns and hands to
+/// rsess_store_free. On any other status a file that is there is left as it was.
+///
+/// Returns:
+/// - RSESS_OK
+/// - RSESS_ERR_FILE_IN_USE if another store has the file open, of this process or another
+/// - RSESS_ERR_FILE_FOREIGN if it is not the file of a store, or of another version
+/// - RSESS_ERR_FILE_DAMAGED if it is one, but cannot be repaired
+/// - RSESS_ERR_FILE_IO if the system does not let us: no such folder, no permission, no space
+/// - RSESS_ERR_CONFIG_DURABILITY, RSESS_ERR_CONFIG_DEADLINE if that setting is refused
+/// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `path` is empty or
+///   not UTF-8
+/// - RSESS_ERR_PANIC
+///
+/// # Safety
+///
+/// - `path` is NULL, or valid for reads of `path_len` bytes.
+/// - `store_out` is NULL, or valid for writes of one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rsess_store_new_file(
+    path: *const c_char,
+    path_len: usize,
+    durability: c_int,
+    deadline_ms: u32,
+    store_out: *mut *mut rsess_store,
+) -> rsess_status {
+    boundary(|| {
+        // SAFETY: `store_out` is NULL or writable, as the caller promises.
+        let store_out = unsafe { Out::new(store_out) }?;
+        // SAFETY: `path` is NULL or readable for `path_len`, as the caller promises.
+        let path = unsafe { text(path, path_len) }?;
+        if path.is_empty() {
+            return Err(rsess_status::RSESS_ERR_INVALID_ARGUMENT);
+        }
+        let mut config = FileConfig::at(path);
+        config.durability = durability_numbered(durability)?;
+        if deadline_ms > MAX_DEADLINE_MS {
+            return Err(rsess_status::RSESS_ERR_CONFIG_DEADLINE);
+        }
+        if deadline_ms != 0 {
+            config.deadline = Duration::from_millis(deadline_ms.into());
+        }
+
+        let store = FileStore::open(config)?;
+
+        store_out.write(lend(rsess_store::new(store, Home::here())));
         Ok(())
     })
 }
@@ -118,231 +200,62 @@ pub unsafe extern "C" fn rsess_store_new_redis(
 
         let store = RedisStore::new(config)?;
 
-        store_out.write(lend(rsess_store(Guarded::new(Box::new(store)))));
+        store_out.write(lend(rsess_store::new(store, Home::of_the_first())));
         Ok(())
     })
 }
 
-/// Frees a store, and closes its connections. NULL is a no-op.
+/// Frees a store, and closes its file or its connections. NULL is a no-op.
 ///
-/// Records in Redis stay there; those in memory are gone.
+/// Records in a file or in Redis stay there; those in memory are gone. A file, or a connection,
+/// may be closed a moment later, by a thread of the store's: until then the file is in use. In
+/// a process that the store does not belong to this is a no-op, so a child may free what it
+/// got from its parent.
 ///
 /// # Safety
 ///
-/// - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
-///   not yet freed.
+/// - `store` is NULL, or came from a rsess_store_new_... function and is not yet freed.
 /// - No call that uses it is running.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rsess_store_free(store: *mut rsess_store) {
     let _ = boundary(|| {
         // SAFETY: NULL, or made by `lend`, alive and unused, as the caller promises.
-        drop(unsafe { take_back(store) });
+        let store = unsafe { take_back(store) };
+        // To close what belongs to another process would write into that one's file, or say
+        // goodbye on its connections.
+        mem::forget(store.filter(|store| store.home.is_elsewhere()));
         Ok(())
     });
 }
 
-/// Reads the payload of a session.
-///
-/// A record that carries another id than its own is never handed out: it counts as none,
-/// see rsess_store_foreign_records. `now_unix_ms` is milliseconds since the Unix epoch; a
-/// memory store judges expiry by it, Redis has a clock of its own.
-///
-/// On RSESS_OK, `*payload_out` is a new buffer with the JSON text
-/// {"id":..,"data":{..},"flash_next":{..}}, which the caller hands to rsess_buf_free.
-///
-/// Returns:
-/// - RSESS_OK
-/// - RSESS_NOT_FOUND if there is no such record, or no longer
-/// - RSESS_ERR_STORE_... if the store cannot say; the session may be alive
-/// - RSESS_ERR_INVALID_ID if `id` is not 1 to 128 of A-Z a-z 0-9 - and _
-/// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `id` is not UTF-8,
-///   or `now_unix_ms` is more than 8,640,000,000,000,000
-/// - RSESS_ERR_PANIC, RSESS_ERR_POISONED
-///
-/// # Safety
-///
-/// - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
-///   not yet freed.
-/// - `id` is NULL, or valid for reads of `id_len` bytes.
-/// - `payload_out` is NULL, or valid for writes of one rsess_buf.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rsess_store_load(
-    store: *const rsess_store,
-    id: *const c_char,
-    id_len: usize,
-    now_unix_ms: u64,
-    payload_out: *mut rsess_buf,
-) -> rsess_status {
-    boundary(|| {
-        // SAFETY: `payload_out` is NULL or writable, as the caller promises.
-        let payload_out = unsafe { Out::new(payload_out) }?;
-        // SAFETY: `store` is NULL or live, as the caller promises.
-        let store = unsafe { borrowed(store) }?;
-        // SAFETY: `id` is NULL or readable for `id_len`, as the caller promises.
-        let id = session_id(unsafe { text(id, id_len) }?)?;
-        let now = instant(now_unix_ms)?;
+impl rsess_store {
+    pub(crate) fn new(store: impl Store + 'static, home: Home) -> Self {
+        let store: Box<dyn Store> = Box::new(store);
+        Self { guarded: Guarded::new(Metered::new(store)), home }
+    }
 
-        let payload = store.0.call(|store| Ok(store.load(&id, now)?))?;
-
-        payload_out.write(payload.ok_or(rsess_status::RSESS_NOT_FOUND)?.as_json().into());
-        Ok(())
-    })
+    /// Gives the store to `work`, unless it belongs to another process or is poisoned.
+    pub(crate) fn call<R>(
+        &self,
+        work: impl FnOnce(&Metered<Box<dyn Store>>) -> Result<R, rsess_status>,
+    ) -> Result<R, rsess_status> {
+        self.home.enter()?;
+        self.guarded.call(work)
+    }
 }
 
-/// Writes a payload under its own id, in place of what is there, and starts its TTL anew.
-///
-/// `payload_json` is an object with "id", "data" and "flash_next"; what they hold is stored
-/// verbatim. The record lives for `ttl_seconds` from now on. `now_unix_ms` is milliseconds
-/// since the Unix epoch.
-///
-/// Returns:
-/// - RSESS_OK
-/// - RSESS_ERR_STORE_... if the write may not have been done. It may have been all the
-///   same: the answer can get lost.
-/// - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
-/// - RSESS_ERR_INVALID_ID if that id is not 1 to 128 of A-Z a-z 0-9 - and _
-/// - RSESS_ERR_TOO_LARGE if the payload is larger than the bound of a memory store
-/// - RSESS_ERR_CONFIG_TTL if `ttl_seconds` is 0 or more than 3,456,000,000
-/// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `payload_json` is
-///   not UTF-8, or `now_unix_ms` is more than 8,640,000,000,000,000
-/// - RSESS_ERR_PANIC, RSESS_ERR_POISONED
-///
-/// # Safety
-///
-/// - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
-///   not yet freed.
-/// - `payload_json` is NULL, or valid for reads of `payload_len` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rsess_store_save(
-    store: *const rsess_store,
-    payload_json: *const c_char,
-    payload_len: usize,
-    ttl_seconds: u64,
-    now_unix_ms: u64,
-) -> rsess_status {
-    boundary(|| {
-        // SAFETY: `store` is NULL or live, as the caller promises.
-        let store = unsafe { borrowed(store) }?;
-        // SAFETY: `payload_json` is NULL or readable for `payload_len`, as the caller promises.
-        let payload_json = unsafe { text(payload_json, payload_len) }?;
-        let ttl = Ttl::from_seconds(ttl_seconds)?;
-        let now = instant(now_unix_ms)?;
-
-        store.0.call(|store| {
-            let payload = Payload::parse(payload_json)?;
-            Ok(store.save(&payload, ttl, now)?)
-        })
-    })
+fn durability_numbered(number: c_int) -> Result<Durability, rsess_status> {
+    const IMMEDIATE: c_int = rsess_durability::RSESS_DURABILITY_IMMEDIATE as c_int;
+    const EVENTUAL: c_int = rsess_durability::RSESS_DURABILITY_EVENTUAL as c_int;
+    match number {
+        IMMEDIATE => Ok(Durability::Immediate),
+        EVENTUAL => Ok(Durability::Eventual),
+        _ => Err(rsess_status::RSESS_ERR_CONFIG_DURABILITY),
+    }
 }
 
-/// Starts the TTL of a record anew, and leaves its payload as it is.
-///
-/// The record lives for `ttl_seconds` from now on. `now_unix_ms` is milliseconds since the
-/// Unix epoch.
-///
-/// Returns:
-/// - RSESS_OK
-/// - RSESS_NOT_FOUND if there is no such record, or no longer
-/// - RSESS_ERR_STORE_... if the store cannot say
-/// - RSESS_ERR_INVALID_ID if `id` is not 1 to 128 of A-Z a-z 0-9 - and _
-/// - RSESS_ERR_CONFIG_TTL if `ttl_seconds` is 0 or more than 3,456,000,000
-/// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `id` is not UTF-8,
-///   or `now_unix_ms` is more than 8,640,000,000,000,000
-/// - RSESS_ERR_PANIC, RSESS_ERR_POISONED
-///
-/// # Safety
-///
-/// - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
-///   not yet freed.
-/// - `id` is NULL, or valid for reads of `id_len` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rsess_store_touch(
-    store: *const rsess_store,
-    id: *const c_char,
-    id_len: usize,
-    ttl_seconds: u64,
-    now_unix_ms: u64,
-) -> rsess_status {
-    boundary(|| {
-        // SAFETY: `store` is NULL or live, as the caller promises.
-        let store = unsafe { borrowed(store) }?;
-        // SAFETY: `id` is NULL or readable for `id_len`, as the caller promises.
-        let id = session_id(unsafe { text(id, id_len) }?)?;
-        let ttl = Ttl::from_seconds(ttl_seconds)?;
-        let now = instant(now_unix_ms)?;
-
-        let found = store.0.call(|store| Ok(store.touch(&id, ttl, now)?))?;
-
-        found.then_some(()).ok_or(rsess_status::RSESS_NOT_FOUND)
-    })
-}
-
-/// Removes the record of a session. To remove what is not there succeeds.
-///
-/// Returns:
-/// - RSESS_OK: there is no such record any more
-/// - RSESS_ERR_STORE_... if it may still be there. Do not swallow this: somebody logged out.
-/// - RSESS_ERR_INVALID_ID if `id` is not 1 to 128 of A-Z a-z 0-9 - and _
-/// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `id` is not UTF-8
-/// - RSESS_ERR_PANIC, RSESS_ERR_POISONED
-///
-/// # Safety
-///
-/// - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
-///   not yet freed.
-/// - `id` is NULL, or valid for reads of `id_len` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rsess_store_destroy(
-    store: *const rsess_store,
-    id: *const c_char,
-    id_len: usize,
-) -> rsess_status {
-    boundary(|| {
-        // SAFETY: `store` is NULL or live, as the caller promises.
-        let store = unsafe { borrowed(store) }?;
-        // SAFETY: `id` is NULL or readable for `id_len`, as the caller promises.
-        let id = session_id(unsafe { text(id, id_len) }?)?;
-
-        store.0.call(|store| Ok(store.destroy(&id)?))
-    })
-}
-
-/// Counts the records met so far that carried another id than the one asked for.
-///
-/// They are never handed out. Above zero, something is badly wrong: replies reach the wrong
-/// caller, or somebody else writes into the store. Raise an alarm.
-///
-/// On RSESS_OK, `*count_out` is the count.
-///
-/// Returns:
-/// - RSESS_OK
-/// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be
-/// - RSESS_ERR_PANIC, RSESS_ERR_POISONED
-///
-/// # Safety
-///
-/// - `store` is NULL, or came from rsess_store_new_memory or rsess_store_new_redis and is
-///   not yet freed.
-/// - `count_out` is NULL, or valid for writes of one uint64_t.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rsess_store_foreign_records(
-    store: *const rsess_store,
-    count_out: *mut u64,
-) -> rsess_status {
-    boundary(|| {
-        // SAFETY: `count_out` is NULL or writable, as the caller promises.
-        let count_out = unsafe { Out::new(count_out) }?;
-        // SAFETY: `store` is NULL or live, as the caller promises.
-        let store = unsafe { borrowed(store) }?;
-
-        count_out.write(store.0.call(|store| Ok(store.incidents().foreign_records))?);
-        Ok(())
-    })
-}
-
-fn session_id(text: &str) -> Result<SessionId, rsess_status> {
-    SessionId::parse(text).ok_or(rsess_status::RSESS_ERR_INVALID_ID)
-}
+/// An hour, as for a Redis store.
+const MAX_DEADLINE_MS: u32 = 3_600_000;
 
 /// The header promises that a store may be shared between threads.
 const _: () = {

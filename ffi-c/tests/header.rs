@@ -8,8 +8,10 @@ use std::path::Path;
 use toolchain::{Language, header_path};
 
 /// In the order in which a reader of the header should meet them.
-const MODULES: [&str; 8] =
-    ["status", "buffer", "codec", "store", "payload", "cookie", "clock", "version"];
+const MODULES: [&str; 11] = [
+    "status", "buffer", "codec", "store", "record", "update", "figures", "payload", "cookie",
+    "clock", "version",
+];
 
 #[test]
 fn the_committed_header_is_what_cbindgen_generates() {

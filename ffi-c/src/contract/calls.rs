@@ -8,8 +8,11 @@ use std::ptr::{self, null, null_mut};
 
 use crate::buffer::{rsess_buf, rsess_slice};
 use crate::codec::*;
-use crate::status::rsess_status::{self, RSESS_OK};
+use crate::figures::*;
+use crate::record::*;
+use crate::status::rsess_status::{self, RSESS_MERGED, RSESS_OK, RSESS_OLD_REMAINS};
 use crate::store::*;
+use crate::update::*;
 
 /// A pointer and a length, as C passes a text.
 pub(super) fn c(text: &(impl AsRef<[u8]> + ?Sized)) -> (*const c_char, usize) {
@@ -29,6 +32,17 @@ pub(super) fn filled(
             Err(status)
         }
     }
+}
+
+/// The same for a function that has a result with other statuses than RSESS_OK, and with some
+/// of them none: what it came to, and what it wrote.
+pub(super) fn written(
+    call: impl FnOnce(*mut rsess_buf) -> rsess_status,
+) -> (rsess_status, Option<String>) {
+    let mut buf = rsess_buf { ptr: null_mut(), len: 77, cap: 0 };
+    let status = call(&raw mut buf);
+    let is_untouched = (buf.ptr, buf.len, buf.cap) == (null_mut(), 77, 0);
+    (status, (!is_untouched).then(|| buf.take()))
 }
 
 pub(super) struct Codec(pub(super) *mut rsess_codec);
@@ -127,6 +141,64 @@ impl CStore {
         }
     }
 
+    pub(super) fn file(
+        path: &str,
+        durability: i32,
+        deadline_ms: u32,
+    ) -> Result<Self, rsess_status> {
+        let (path, len) = c(path);
+        let mut store = ptr::dangling_mut();
+        // SAFETY: the path and the place for the result are alive.
+        match unsafe { rsess_store_new_file(path, len, durability, deadline_ms, &raw mut store) } {
+            RSESS_OK => Ok(Self(store)),
+            status => {
+                assert_eq!(store, ptr::dangling_mut(), "written on {status:?}");
+                Err(status)
+            }
+        }
+    }
+
+    pub(super) fn create(&self, payload: &str, ttl: u64, now: u64) -> rsess_status {
+        let (payload, len) = c(payload);
+        // SAFETY: store and payload are alive.
+        unsafe { rsess_store_create(self.0, payload, len, ttl, now) }
+    }
+
+    /// What the update came to, and the payload that it gave back.
+    pub(super) fn update(
+        &self,
+        base: &str,
+        payload: &str,
+        ttl: u64,
+        now: u64,
+    ) -> (rsess_status, Option<String>) {
+        let ((base, base_len), (payload, len)) = (c(base), c(payload));
+        let (status, merged) = written(|out| {
+            // SAFETY: store, payloads and the place for the result are alive.
+            unsafe { rsess_store_update(self.0, base, base_len, payload, len, ttl, now, out) }
+        });
+        assert_eq!(merged.is_some(), status == RSESS_MERGED, "{status:?}");
+        (status, merged)
+    }
+
+    /// What the regenerate came to, and the payload that it gave back.
+    pub(super) fn regenerate(
+        &self,
+        base: &str,
+        payload: &str,
+        ttl: u64,
+        now: u64,
+    ) -> (rsess_status, Option<String>) {
+        let ((base, base_len), (payload, len)) = (c(base), c(payload));
+        let (status, stored) = written(|out| {
+            // SAFETY: store, payloads and the place for the result are alive.
+            unsafe { rsess_store_regenerate(self.0, base, base_len, payload, len, ttl, now, out) }
+        });
+        let is_stored = matches!(status, RSESS_OK | RSESS_OLD_REMAINS);
+        assert_eq!(stored.is_some(), is_stored, "{status:?}");
+        (status, stored)
+    }
+
     pub(super) fn load(&self, id: &[u8], now: u64) -> Result<String, rsess_status> {
         let (id, len) = c(id);
         // SAFETY: store, id and the place for the result are alive.
@@ -151,15 +223,22 @@ impl CStore {
         unsafe { rsess_store_destroy(self.0, id, len) }
     }
 
-    pub(super) fn foreign_records(&self) -> Result<u64, rsess_status> {
-        let mut count = 77;
+    pub(super) fn figures(&self) -> Result<rsess_figures, rsess_status> {
+        let mut figures = rsess_figures { size: size_of::<rsess_figures>(), ..Default::default() };
+        let before = figures;
         // SAFETY: store and the place for the result are alive.
-        match unsafe { rsess_store_foreign_records(self.0, &raw mut count) } {
-            RSESS_OK => Ok(count),
-            status => Err(status),
+        match unsafe { rsess_store_figures(self.0, &raw mut figures) } {
+            RSESS_OK => Ok(figures),
+            status => {
+                assert_eq!(figures, before, "written on {status:?}");
+                Err(status)
+            }
         }
     }
 }
+
+// SAFETY: what the header promises, and these tests try.
+unsafe impl Sync for CStore {}
 
 impl Drop for CStore {
     fn drop(&mut self) {

@@ -42,8 +42,79 @@ fn text_that_is_no_json_never_gets_into_a_payload() {
             // SAFETY: all texts and the place for the result are alive.
             unsafe { rsess_payload_put(payload, len, key, key_len, value, value_len, out) }
         });
+        let flashed = filled(|out| {
+            // SAFETY: all texts and the place for the result are alive.
+            unsafe { rsess_payload_flash(payload, len, key, key_len, value, value_len, out) }
+        });
         assert_eq!(put, Err(RSESS_ERR_NOT_JSON));
+        assert_eq!(flashed, Err(RSESS_ERR_NOT_JSON));
     }
+}
+
+#[test]
+fn a_key_that_is_forgotten_is_gone_and_the_rest_stays_verbatim() {
+    let (payload, len) = c(r#"{"id":"a","data":{"k":1, "n" : 1e400},"flash_next":{"k":2}}"#);
+    let ((key, key_len), (absent, absent_len)) = (c("k"), c("x"));
+
+    // SAFETY: all texts and the place for the result are alive.
+    let forgot = filled(|out| unsafe { rsess_payload_forget(payload, len, key, key_len, out) });
+    let forgot = forgot.expect("a payload");
+    let (text, len) = c(&forgot);
+    // SAFETY: all texts and the place for the result are alive.
+    let same = filled(|out| unsafe { rsess_payload_forget(text, len, absent, absent_len, out) });
+
+    assert_eq!(forgot, r#"{"id":"a","data":{"n":1e400},"flash_next":{"k":2}}"#);
+    assert_eq!(same.as_ref(), Ok(&forgot));
+}
+
+#[test]
+fn a_value_that_is_flashed_is_taken_out_once_verbatim() {
+    let ((payload, len), (key, key_len)) = (c(r#"{"id":"a","data":{"d":1}}"#), c("k"));
+    let (value, value_len) = c(" 1e400 ");
+
+    let flashed = filled(|out| {
+        // SAFETY: all texts and the place for the result are alive.
+        unsafe { rsess_payload_flash(payload, len, key, key_len, value, value_len, out) }
+    });
+    let flashed = flashed.expect("a payload");
+    let take = |payload: &str| {
+        let (text, len) = c(payload);
+        let mut flash = Err(RSESS_NOT_FOUND);
+        let rest = filled(|rest_out| {
+            let mut status = RSESS_NOT_FOUND;
+            flash = filled(|flash_out| {
+                // SAFETY: the text and both places for results are alive.
+                status = unsafe { rsess_payload_take_flash(text, len, flash_out, rest_out) };
+                status
+            });
+            status
+        });
+        (flash, rest)
+    };
+    let (flash, rest) = take(&flashed);
+    let rest = rest.expect("a payload");
+
+    assert_eq!(flashed, r#"{"id":"a","data":{"d":1},"flash_next":{"k":1e400}}"#);
+    assert_eq!(flash.as_deref(), Ok(r#"{"k":1e400}"#));
+    assert_eq!(rest, r#"{"id":"a","data":{"d":1},"flash_next":{}}"#);
+    assert_eq!(take(&rest), (Ok("{}".to_owned()), Ok(rest)));
+    assert_eq!(take("[]"), (Err(RSESS_ERR_NOT_A_PAYLOAD), Err(RSESS_ERR_NOT_A_PAYLOAD)));
+}
+
+#[test]
+fn a_payload_takes_another_id_that_can_name_a_record_and_no_other() {
+    let (payload, len) = c(r#"{"id":"a","data":{"d":1},"flash_next":{"k":2}}"#);
+    let with_id = |id: &str| {
+        let (id, id_len) = c(id);
+        // SAFETY: all texts and the place for the result are alive.
+        filled(|out| unsafe { rsess_payload_with_id(payload, len, id, id_len, out) })
+    };
+
+    let renamed = with_id("b");
+
+    assert_eq!(renamed.as_deref(), Ok(r#"{"id":"b","data":{"d":1},"flash_next":{"k":2}}"#));
+    assert_eq!(with_id("../b"), Err(RSESS_ERR_INVALID_ID));
+    assert_eq!(with_id(""), Err(RSESS_ERR_INVALID_ID));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A server on a Unix socket of its own, without persistence.
 pub(crate) struct RedisServer {
@@ -17,7 +18,9 @@ impl RedisServer {
     /// Starts it, and waits until it accepts connections.
     pub(crate) fn start() -> Self {
         // Not the target directory: the path of a socket is 107 bytes long at most.
-        let dir = std::env::temp_dir().join(format!("rsess-ffi-{}", std::process::id()));
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let dir = std::env::temp_dir().join(format!("rsess-ffi-{}-{}", name.0, name.1));
         std::fs::create_dir_all(&dir).expect("a place for the socket");
         let mut process = Command::new("redis-server")
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
