@@ -213,6 +213,11 @@ typedef enum rsess_status {
      */
     RSESS_ERR_CONFIG_DURABILITY = 52,
     /**
+     * There is no certificate authority to trust: the PEM text holds none, or the system has
+     * none.
+     */
+    RSESS_ERR_CONFIG_CA = 53,
+    /**
      * The file of a store cannot be opened for a reason that has no number of its own.
      */
     RSESS_ERR_FILE = 60,
@@ -246,6 +251,11 @@ typedef enum rsess_status {
      * that something else has written into.
      */
     RSESS_ERR_STORE_STORAGE = 72,
+    /**
+     * The server could not prove who it is: its certificate is of no authority that is
+     * trusted, for another name, or out of date; or it does not speak TLS.
+     */
+    RSESS_ERR_STORE_UNTRUSTED = 73,
     /**
      * Done, and there is none: no such record, key or cookie. Not an error.
      */
@@ -767,19 +777,21 @@ enum rsess_status rsess_store_new_file(const char *path,
 /**
  * Makes a store in Redis or Valkey. Connects when it is first used: this needs no server.
  *
- * `url` is redis://[user:password@]host[:port][/database] or redis+unix:///path/to/socket.
- * `prefix` goes before the id to name a record; NULL with length 0 stands for "session:",
- * a pointer with length 0 for no prefix. `pool_size` is the most connections at a time,
- * up to 1,024; 0 stands for 8. `deadline_ms` is how long one call may take, in
- * milliseconds, up to an hour; 0 stands for 500.
+ * `url` is redis://[user:password@]host[:port][/database], the same with rediss:// for TLS,
+ * or redis+unix:///path/to/socket. `prefix` goes before the id to name a record; NULL with
+ * length 0 stands for "session:", a pointer with length 0 for no prefix. `ca_pem` is for
+ * TLS: the certificates of the authorities to trust, in PEM; NULL with length 0 stands for
+ * those of the system. `pool_size` is the most connections at a time, up to 1,024; 0 stands
+ * for 8. `deadline_ms` is how long one call may take, in milliseconds, up to an hour; 0
+ * stands for 500.
  *
  * On RSESS_OK, `*store_out` is a new store, which the caller owns and hands to
  * rsess_store_free.
  *
  * Returns:
  * - RSESS_OK
- * - RSESS_ERR_CONFIG_REDIS_URL, RSESS_ERR_CONFIG_POOL_SIZE, RSESS_ERR_CONFIG_DEADLINE
- *   if that setting is refused
+ * - RSESS_ERR_CONFIG_REDIS_URL, RSESS_ERR_CONFIG_CA, RSESS_ERR_CONFIG_POOL_SIZE,
+ *   RSESS_ERR_CONFIG_DEADLINE if that setting is refused
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not
  *   UTF-8
  * - RSESS_ERR_PANIC
@@ -788,12 +800,15 @@ enum rsess_status rsess_store_new_file(const char *path,
  *
  * - `url` is NULL, or valid for reads of `url_len` bytes.
  * - `prefix` is NULL, or valid for reads of `prefix_len` bytes.
+ * - `ca_pem` is NULL, or valid for reads of `ca_pem_len` bytes.
  * - `store_out` is NULL, or valid for writes of one pointer.
  */
 enum rsess_status rsess_store_new_redis(const char *url,
                                         size_t url_len,
                                         const char *prefix,
                                         size_t prefix_len,
+                                        const char *ca_pem,
+                                        size_t ca_pem_len,
                                         uint32_t pool_size,
                                         uint32_t deadline_ms,
                                         struct rsess_store **store_out);
@@ -801,10 +816,10 @@ enum rsess_status rsess_store_new_redis(const char *url,
 /**
  * Frees a store, and closes its file or its connections. NULL is a no-op.
  *
- * Records in a file or in Redis stay there; those in memory are gone. A file, or a connection,
- * may be closed a moment later, by a thread of the store's: until then the file is in use. In
- * a process that the store does not belong to this is a no-op, so a child may free what it
- * got from its parent.
+ * Records in a file or in Redis stay there; those in memory are gone. A file is closed when
+ * this returns; a connection may be a moment later, by a thread of the store's. In a process
+ * that the store does not belong to this is a no-op, so a child may free what it got from its
+ * parent.
  *
  * # Safety
  *

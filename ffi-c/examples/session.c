@@ -310,7 +310,7 @@ static rsess_store *make_store(const char *place)
         expect("memory store", RSESS_OK, rsess_store_new_memory(0, &store));
     } else if (strstr(place, "://") != NULL) {
         expect("redis store", RSESS_OK,
-               rsess_store_new_redis(place, strlen(place), NULL, 0, 0, 0, &store));
+               rsess_store_new_redis(place, strlen(place), NULL, 0, NULL, 0, 0, 0, &store));
     } else {
         expect("file store", RSESS_OK,
                rsess_store_new_file(place, strlen(place), RSESS_DURABILITY_IMMEDIATE, 0, &store));

@@ -250,11 +250,8 @@ pub unsafe extern "C" fn rsess_payload_flash(
         // SAFETY: `value_json` is NULL or readable for `value_len`, as the caller promises.
         let value_json = unsafe { text(value_json, value_len) }?;
 
-        // The engine edits "data" as text, and "flash_next" from typed values only: so the two
-        // change places for the edit.
-        let mut swapped = with_objects_swapped(&Payload::parse(payload_json)?)?;
-        swapped.put_json(key, value_json)?;
-        let payload = with_objects_swapped(&swapped)?;
+        let mut payload = Payload::parse(payload_json)?;
+        payload.flash_json(key, value_json)?;
 
         payload_out.write(payload.into_json().into());
         Ok(())
@@ -348,12 +345,4 @@ pub unsafe extern "C" fn rsess_payload_with_id(
         payload_out.write(payload.into_json().into());
         Ok(())
     })
-}
-
-/// The payload with "flash_next" for "data", and the other way round.
-fn with_objects_swapped(payload: &Payload) -> Result<Payload, rsess_status> {
-    let (id, flash_next, data) =
-        (payload.id_json(), payload.flash_next_json(), payload.data_json());
-    let swapped = format!(r#"{{"id":{id},"data":{flash_next},"flash_next":{data}}}"#);
-    Ok(Payload::parse(swapped)?)
 }

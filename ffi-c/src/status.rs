@@ -121,6 +121,9 @@ pub enum rsess_status {
     RSESS_ERR_CONFIG_TTL = 51,
     /// durability is not one of rsess_durability.
     RSESS_ERR_CONFIG_DURABILITY = 52,
+    /// There is no certificate authority to trust: the PEM text holds none, or the system has
+    /// none.
+    RSESS_ERR_CONFIG_CA = 53,
 
     /// The file of a store cannot be opened for a reason that has no number of its own.
     RSESS_ERR_FILE = 60,
@@ -141,6 +144,9 @@ pub enum rsess_status {
     /// The file of the store could not be read or written: a full or failing disk, or a file
     /// that something else has written into.
     RSESS_ERR_STORE_STORAGE = 72,
+    /// The server could not prove who it is: its certificate is of no authority that is
+    /// trusted, for another name, or out of date; or it does not speak TLS.
+    RSESS_ERR_STORE_UNTRUSTED = 73,
 
     /// Done, and there is none: no such record, key or cookie. Not an error.
     RSESS_NOT_FOUND = 100,
@@ -222,6 +228,7 @@ impl From<ConfigError> for rsess_status {
             ConfigError::InvalidCookiePath => RSESS_ERR_CONFIG_COOKIE_PATH,
             ConfigError::InvalidCookiePrefix => RSESS_ERR_CONFIG_COOKIE_PREFIX,
             ConfigError::InvalidLifetime => RSESS_ERR_CONFIG_LIFETIME,
+            ConfigError::InvalidCa => RSESS_ERR_CONFIG_CA,
             ConfigError::InvalidRedisUrl => RSESS_ERR_CONFIG_REDIS_URL,
             ConfigError::InvalidSameSite => RSESS_ERR_CONFIG_COOKIE_SAME_SITE,
             ConfigError::PlaceholderSecret => RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER,
@@ -269,13 +276,14 @@ impl From<StoreError> for rsess_status {
             StoreError::TimedOut => RSESS_ERR_STORE_TIMED_OUT,
             StoreError::TooLarge => RSESS_ERR_TOO_LARGE,
             StoreError::Unreachable => RSESS_ERR_STORE_UNREACHABLE,
+            StoreError::Untrusted => RSESS_ERR_STORE_UNTRUSTED,
             _ => RSESS_ERR_STORE,
         }
     }
 }
 
 /// All of them, by number.
-const NAMES: [(rsess_status, &CStr); 50] = [
+const NAMES: [(rsess_status, &CStr); 52] = [
     (RSESS_OK, c"RSESS_OK"),
     (RSESS_ERR_INVALID_ARGUMENT, c"RSESS_ERR_INVALID_ARGUMENT"),
     (RSESS_ERR_INVALID_ID, c"RSESS_ERR_INVALID_ID"),
@@ -313,6 +321,7 @@ const NAMES: [(rsess_status, &CStr); 50] = [
     (RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER, c"RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER"),
     (RSESS_ERR_CONFIG_TTL, c"RSESS_ERR_CONFIG_TTL"),
     (RSESS_ERR_CONFIG_DURABILITY, c"RSESS_ERR_CONFIG_DURABILITY"),
+    (RSESS_ERR_CONFIG_CA, c"RSESS_ERR_CONFIG_CA"),
     (RSESS_ERR_FILE, c"RSESS_ERR_FILE"),
     (RSESS_ERR_FILE_DAMAGED, c"RSESS_ERR_FILE_DAMAGED"),
     (RSESS_ERR_FILE_FOREIGN, c"RSESS_ERR_FILE_FOREIGN"),
@@ -321,6 +330,7 @@ const NAMES: [(rsess_status, &CStr); 50] = [
     (RSESS_ERR_STORE_CONFLICT, c"RSESS_ERR_STORE_CONFLICT"),
     (RSESS_ERR_STORE_OVERLOADED, c"RSESS_ERR_STORE_OVERLOADED"),
     (RSESS_ERR_STORE_STORAGE, c"RSESS_ERR_STORE_STORAGE"),
+    (RSESS_ERR_STORE_UNTRUSTED, c"RSESS_ERR_STORE_UNTRUSTED"),
     (RSESS_NOT_FOUND, c"RSESS_NOT_FOUND"),
     (RSESS_EXISTS, c"RSESS_EXISTS"),
     (RSESS_MERGED, c"RSESS_MERGED"),
@@ -382,6 +392,7 @@ mod tests {
             StoreError::TimedOut,
             StoreError::TooLarge,
             StoreError::Unreachable,
+            StoreError::Untrusted,
         ] {
             let retryable = error.is_retryable();
             let status = rsess_status::from(error);
@@ -405,8 +416,8 @@ mod tests {
     fn the_numbers_stay_what_they_are() {
         let numbers = NAMES.map(|(status, _)| status as c_int);
 
-        let expected = (0..=6).chain(10..=15).chain(20..=28).chain(30..=31).chain(40..=52);
-        let expected = expected.chain(60..=64).chain(70..=72).chain(100..=104);
+        let expected = (0..=6).chain(10..=15).chain(20..=28).chain(30..=31).chain(40..=53);
+        let expected = expected.chain(60..=64).chain(70..=73).chain(100..=104);
         assert!(numbers.into_iter().eq(expected));
     }
 

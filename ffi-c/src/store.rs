@@ -148,19 +148,21 @@ pub unsafe extern "C" fn rsess_store_new_file(
 
 /// Makes a store in Redis or Valkey. Connects when it is first used: this needs no server.
 ///
-/// `url` is redis://[user:password@]host[:port][/database] or redis+unix:///path/to/socket.
-/// `prefix` goes before the id to name a record; NULL with length 0 stands for "session:",
-/// a pointer with length 0 for no prefix. `pool_size` is the most connections at a time,
-/// up to 1,024; 0 stands for 8. `deadline_ms` is how long one call may take, in
-/// milliseconds, up to an hour; 0 stands for 500.
+/// `url` is redis://[user:password@]host[:port][/database], the same with rediss:// for TLS,
+/// or redis+unix:///path/to/socket. `prefix` goes before the id to name a record; NULL with
+/// length 0 stands for "session:", a pointer with length 0 for no prefix. `ca_pem` is for
+/// TLS: the certificates of the authorities to trust, in PEM; NULL with length 0 stands for
+/// those of the system. `pool_size` is the most connections at a time, up to 1,024; 0 stands
+/// for 8. `deadline_ms` is how long one call may take, in milliseconds, up to an hour; 0
+/// stands for 500.
 ///
 /// On RSESS_OK, `*store_out` is a new store, which the caller owns and hands to
 /// rsess_store_free.
 ///
 /// Returns:
 /// - RSESS_OK
-/// - RSESS_ERR_CONFIG_REDIS_URL, RSESS_ERR_CONFIG_POOL_SIZE, RSESS_ERR_CONFIG_DEADLINE
-///   if that setting is refused
+/// - RSESS_ERR_CONFIG_REDIS_URL, RSESS_ERR_CONFIG_CA, RSESS_ERR_CONFIG_POOL_SIZE,
+///   RSESS_ERR_CONFIG_DEADLINE if that setting is refused
 /// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not
 ///   UTF-8
 /// - RSESS_ERR_PANIC
@@ -169,6 +171,7 @@ pub unsafe extern "C" fn rsess_store_new_file(
 ///
 /// - `url` is NULL, or valid for reads of `url_len` bytes.
 /// - `prefix` is NULL, or valid for reads of `prefix_len` bytes.
+/// - `ca_pem` is NULL, or valid for reads of `ca_pem_len` bytes.
 /// - `store_out` is NULL, or valid for writes of one pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rsess_store_new_redis(
@@ -176,6 +179,8 @@ pub unsafe extern "C" fn rsess_store_new_redis(
     url_len: usize,
     prefix: *const c_char,
     prefix_len: usize,
+    ca_pem: *const c_char,
+    ca_pem_len: usize,
     pool_size: u32,
     deadline_ms: u32,
     store_out: *mut *mut rsess_store,
@@ -187,7 +192,13 @@ pub unsafe extern "C" fn rsess_store_new_redis(
         let url = unsafe { text(url, url_len) }?;
         // SAFETY: `prefix` is NULL or readable for `prefix_len`, as the caller promises.
         let prefix = unsafe { optional_text(prefix, prefix_len) }?;
-        let mut config = RedisConfig { url: url.to_owned(), ..RedisConfig::default() };
+        // SAFETY: `ca_pem` is NULL or readable for `ca_pem_len`, as the caller promises.
+        let ca_pem = unsafe { optional_text(ca_pem, ca_pem_len) }?;
+        let mut config = RedisConfig {
+            url: url.to_owned(),
+            ca_pem: ca_pem.map(str::to_owned),
+            ..RedisConfig::default()
+        };
         if let Some(prefix) = prefix {
             config.prefix = prefix.to_owned();
         }
@@ -207,10 +218,10 @@ pub unsafe extern "C" fn rsess_store_new_redis(
 
 /// Frees a store, and closes its file or its connections. NULL is a no-op.
 ///
-/// Records in a file or in Redis stay there; those in memory are gone. A file, or a connection,
-/// may be closed a moment later, by a thread of the store's: until then the file is in use. In
-/// a process that the store does not belong to this is a no-op, so a child may free what it
-/// got from its parent.
+/// Records in a file or in Redis stay there; those in memory are gone. A file is closed when
+/// this returns; a connection may be a moment later, by a thread of the store's. In a process
+/// that the store does not belong to this is a no-op, so a child may free what it got from its
+/// parent.
 ///
 /// # Safety
 ///

@@ -111,6 +111,7 @@ impl NativeStore {
     pub fn redis(env: Env, options: RedisOptions) -> Result<Self> {
         let config = RedisConfig {
             url: options.url,
+            ca_pem: None,
             prefix: options.prefix,
             pool_size: options.pool_size,
             deadline: Duration::from_millis(u64::from(options.deadline_ms)),

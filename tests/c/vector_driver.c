@@ -155,8 +155,8 @@ static void with_store(const char *operation, struct text url, struct text prefi
     rsess_store *store = NULL;
     rsess_buf buf = {NULL, 0, 0};
     struct text subject = text(rest[0]);
-    rsess_status status = rsess_store_new_redis(url.ptr, url.len, prefix.ptr, prefix.len, POOL_SIZE,
-                                                DEADLINE_MS, &store);
+    rsess_status status = rsess_store_new_redis(url.ptr, url.len, prefix.ptr, prefix.len, NULL, 0,
+                                                POOL_SIZE, DEADLINE_MS, &store);
     if (status != RSESS_OK) {
         answer_status(status);
         return;

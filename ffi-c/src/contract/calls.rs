@@ -133,9 +133,10 @@ impl CStore {
     pub(super) fn redis(url: &str, pool_size: u32, deadline_ms: u32) -> Result<Self, rsess_status> {
         let (url, len) = c(url);
         let mut store = null_mut();
-        let (no_prefix, size, ms) = (null(), pool_size, deadline_ms);
+        let (none, size, ms) = (null(), pool_size, deadline_ms);
         // SAFETY: the URL and the place for the result are alive.
-        match unsafe { rsess_store_new_redis(url, len, no_prefix, 0, size, ms, &raw mut store) } {
+        match unsafe { rsess_store_new_redis(url, len, none, 0, none, 0, size, ms, &raw mut store) }
+        {
             RSESS_OK => Ok(Self(store)),
             status => Err(status),
         }

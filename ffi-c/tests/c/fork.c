@@ -170,7 +170,7 @@ int main(int argc, char **argv)
 
     if (is_redis) {
         expect("redis store", RSESS_OK,
-               rsess_store_new_redis(place, strlen(place), NULL, 0, 0, 5000, &store));
+               rsess_store_new_redis(place, strlen(place), NULL, 0, NULL, 0, 0, 5000, &store));
         in_children(CHILDREN, serve, store, place);
         printf("each child saw its own sessions\n");
     } else {
