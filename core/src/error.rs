@@ -94,6 +94,10 @@ pub enum ConfigError {
     #[error("cookie sameSite must be lax, strict or none")]
     InvalidSameSite,
 
+    /// A sentinel is named by its host, and its port if that is not 26379.
+    #[error("redis sentinel must be host or host:port")]
+    InvalidSentinel,
+
     /// A bound of zero would hold nothing.
     #[error("memory bound must be above 0 bytes")]
     MemoryBound,
@@ -122,6 +126,7 @@ impl ConfigError {
             Self::InvalidCookiePath => "cookie.path",
             Self::InvalidLifetime => "lifetime",
             Self::InvalidRedisUrl => "redis.url",
+            Self::InvalidSentinel => "redis.sentinels",
             Self::InvalidSameSite => "cookie.sameSite",
             Self::MemoryBound => "memory.maxBytes",
             Self::PoolSize => "redis.poolSize",

@@ -112,6 +112,7 @@ impl NativeStore {
         let config = RedisConfig {
             url: options.url,
             ca_pem: None,
+            sentinels: Vec::new(),
             prefix: options.prefix,
             pool_size: options.pool_size,
             deadline: Duration::from_millis(u64::from(options.deadline_ms)),

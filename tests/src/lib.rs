@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   redis_server     a real redis-server of one's own, gone when dropped
+//!   sentinels        a master, its replica, and three sentinels that watch them
 //!   tls_server       a real redis-server with TLS, and the authority that vouches for it
 //!   scripted_server  a server that misbehaves on purpose, at the byte where it is told to
 //!   resp             the wire protocol of both, in a few lines
@@ -18,5 +19,6 @@ pub mod js;
 pub mod redis_server;
 pub mod resp;
 pub mod scripted_server;
+pub mod sentinels;
 pub mod tls_server;
 pub mod vectors;

@@ -28,6 +28,19 @@ pub enum Reply {
     Array(Vec<Reply>),
 }
 
+impl Reply {
+    /// What it says, whatever its kind; of an array, what its parts say.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Simple(text) | Self::Error(text) => text.clone(),
+            Self::Integer(number) => number.to_string(),
+            Self::Nil => String::new(),
+            Self::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Self::Array(parts) => parts.iter().map(Self::text).collect::<Vec<_>>().join(" "),
+        }
+    }
+}
+
 /// A connection of a plain client.
 pub struct Client {
     stream: BufReader<TcpStream>,
@@ -38,6 +51,16 @@ impl Client {
     pub fn connect(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server is up");
         Self { stream: BufReader::new(stream) }
+    }
+
+    /// Sends a command and reads its reply, if the connection lasts that long.
+    ///
+    /// # Errors
+    ///
+    /// What the socket said.
+    pub fn try_call<A: AsRef<[u8]>>(&mut self, command: &[A]) -> io::Result<Reply> {
+        self.stream.get_mut().write_all(&pack(command))?;
+        read_reply(&mut self.stream)
     }
 
     /// Sends a command and reads its reply.

@@ -88,12 +88,13 @@ impl Commands {
         repeat: Repeat,
     ) -> Again {
         let is_repeated = |request: &Request, error: &StoreError| {
-            let counts = match error {
-                StoreError::Disconnected => repeat == Repeat::Allowed,
-                StoreError::Protocol => repeat != Repeat::Over,
+            match error {
+                StoreError::Disconnected => repeat == Repeat::Allowed && request.is_repeatable(),
+                StoreError::Protocol => repeat != Repeat::Over && request.is_repeatable(),
+                // Certainly not done, and after a fail-over another server is the one to ask.
+                StoreError::Rejected { code } => repeat == Repeat::Allowed && code == "READONLY",
                 _ => false,
-            };
-            counts && request.is_repeatable()
+            }
         };
         let mut packed = Vec::new();
         // What cannot go with the others waits until their replies are read.

@@ -15,10 +15,11 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use redis::{Parser, Value};
+use redis::{ConnectionAddr, Parser, Value};
 
 use super::compare_and_set::Methods;
 use super::endpoint::Endpoint;
+use super::sentinel;
 use super::stream::Stream;
 use crate::error::StoreError;
 
@@ -35,16 +36,35 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects, authenticates and selects the database; every reply of the handshake is read.
     pub(crate) fn open(endpoint: &Endpoint, deadline: Instant) -> Result<Self, StoreError> {
-        let stream = Stream::connect(endpoint, deadline)?;
-        let parser = Parser::new();
-        let mut connection = Self {
-            stream,
-            parser,
+        if endpoint.sentinels.is_empty() {
+            Self::open_at(endpoint.info.addr(), endpoint, deadline)
+        } else {
+            sentinel::open_master(endpoint, deadline)
+        }
+    }
+
+    /// Connects to a server that wants no password.
+    pub(super) fn open_bare(
+        addr: &ConnectionAddr,
+        endpoint: &Endpoint,
+        deadline: Instant,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            stream: Stream::connect(addr, endpoint.tls.as_ref(), deadline)?,
+            parser: Parser::new(),
             poisoned: false,
             idle_since: Instant::now(),
             methods: Methods::default(),
-        };
+        })
+    }
 
+    /// Connects to `addr` with the endpoint's credentials and database.
+    pub(super) fn open_at(
+        addr: &ConnectionAddr,
+        endpoint: &Endpoint,
+        deadline: Instant,
+    ) -> Result<Self, StoreError> {
+        let mut connection = Self::open_bare(addr, endpoint, deadline)?;
         let settings = endpoint.info.redis_settings();
         if let Some(password) = settings.password() {
             let mut auth = redis::cmd("AUTH");

@@ -7,6 +7,7 @@
 //!                 compare_and_set    the same, by what the server offers
 //!              -> pool               r2d2: who gets a connection when
 //!              -> connection         one stream, one deadline, one poison flag
+//!              -> sentinel           where the master is by now
 //!              -> stream, socket     TLS or none; TCP or unix
 //! ```
 
@@ -16,6 +17,7 @@ mod compare_and_set;
 mod connection;
 mod endpoint;
 mod pool;
+mod sentinel;
 mod socket;
 mod stream;
 
@@ -42,6 +44,10 @@ pub struct RedisConfig {
     /// With `rediss://`: certificates of the authorities to trust, in PEM, in place of those of
     /// the system.
     pub ca_pem: Option<String>,
+    /// `host:port` of each sentinel, 26379 if there is no port. If there is any, the host of
+    /// `url` is the name of the master that they watch, as in `redis://:password@mymaster/0`.
+    /// With `rediss://` the sentinels are asked over TLS too.
+    pub sentinels: Vec<String>,
     /// What stands before the id in the name of a record. `session:` by default, may be empty.
     pub prefix: String,
     /// The most connections at a time, 1 to 1,024. 8 by default.
@@ -55,6 +61,7 @@ impl Default for RedisConfig {
         Self {
             url: "redis://127.0.0.1:6379".to_owned(),
             ca_pem: None,
+            sentinels: Vec::new(),
             prefix: "session:".to_owned(),
             pool_size: 8,
             deadline: Duration::from_millis(500),
@@ -104,7 +111,7 @@ impl RedisStore {
     /// - [`ConfigError::InvalidCa`] if there is TLS and no authority to trust.
     /// - [`ConfigError::PoolSize`] and [`ConfigError::Deadline`] for values out of range.
     pub fn new(config: RedisConfig) -> Result<Self, ConfigError> {
-        let endpoint = Endpoint::parse(&config.url, config.ca_pem.as_deref())?;
+        let endpoint = Endpoint::parse(&config.url, config.ca_pem.as_deref(), &config.sentinels)?;
         if !(1..=1024).contains(&config.pool_size) {
             return Err(ConfigError::PoolSize);
         }
@@ -184,6 +191,21 @@ mod tests {
         ] {
             assert_eq!(refusal(at(url)), None, "{url}");
         }
+    }
+
+    #[test]
+    fn sentinels_that_are_no_place_are_refused_at_construction() {
+        let with = |url: &str, sentinel: &str| {
+            refusal(RedisConfig { sentinels: vec![sentinel.to_owned()], ..at(url) })
+        };
+
+        for bad in ["", "h:x", "h:99999", "redis://h", "u@h", "h/1", "h:1?x"] {
+            assert_eq!(with("redis://mymaster", bad), Some(ConfigError::InvalidSentinel), "{bad}");
+        }
+        for good in ["h", "h:26379", "127.0.0.1:1", "[::1]:26379"] {
+            assert_eq!(with("redis://:pw@mymaster/1", good), None, "{good}");
+        }
+        assert_eq!(with("redis+unix:///tmp/s", "h:1"), Some(ConfigError::InvalidRedisUrl));
     }
 
     #[test]

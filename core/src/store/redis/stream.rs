@@ -8,11 +8,13 @@
 //! The deadline is the socket's, so that it holds for a TLS handshake too.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
-use rustls::{ClientConnection, StreamOwned};
+use redis::ConnectionAddr;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use super::endpoint::{Endpoint, Tls};
 use super::socket::Socket;
 use crate::error::StoreError;
 
@@ -22,12 +24,18 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Connects, and makes sure who the server is if there is TLS.
-    pub(super) fn connect(endpoint: &Endpoint, deadline: Instant) -> Result<Self, StoreError> {
-        let socket = Socket::connect(endpoint.info.addr(), deadline).map_err(out_of_reach)?;
-        match &endpoint.tls {
-            None => Ok(Self::Plain(socket)),
-            Some(tls) => handshake(tls, socket),
+    /// Connects to `addr`, and makes sure who the server is if there is TLS.
+    pub(super) fn connect(
+        addr: &ConnectionAddr,
+        tls: Option<&Arc<ClientConfig>>,
+        deadline: Instant,
+    ) -> Result<Self, StoreError> {
+        let socket = Socket::connect(addr, deadline).map_err(out_of_reach)?;
+        match (tls, addr) {
+            (None, _) => Ok(Self::Plain(socket)),
+            (Some(config), ConnectionAddr::Tcp(host, _)) => handshake(config, host, socket),
+            // Refused when the store was made.
+            (Some(_), _) => Err(StoreError::Untrusted),
         }
     }
 
@@ -73,8 +81,13 @@ impl Write for Stream {
     }
 }
 
-fn handshake(tls: &Tls, mut socket: Socket) -> Result<Stream, StoreError> {
-    let connection = ClientConnection::new(tls.config.clone(), tls.server_name.clone());
+fn handshake(
+    config: &Arc<ClientConfig>,
+    host: &str,
+    mut socket: Socket,
+) -> Result<Stream, StoreError> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| StoreError::Untrusted)?;
+    let connection = ClientConnection::new(Arc::clone(config), name);
     let mut connection = connection.map_err(|_| StoreError::Untrusted)?;
     while connection.is_handshaking() {
         connection.complete_io(&mut socket).map_err(|err| {
