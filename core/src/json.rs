@@ -105,7 +105,8 @@ pub(crate) fn depth(text: &str) -> usize {
 
 /// Whether a key as it is written, between its quotes, spells `name`.
 pub(crate) fn key_is(written: &str, name: &str) -> bool {
-    written == name || (written.contains('\\') && unescape(written).as_deref() == Some(name))
+    // An escaped key may look like another key's name and mean something else.
+    unescape(written).as_deref() == Some(name)
 }
 
 /// The string that `written`, the text between two quotes, stands for; `None` if it holds half
@@ -531,6 +532,8 @@ mod tests {
         assert!(key_is(r"\ud83c\udf6a", "\u{1f36a}"));
         assert!(!key_is(r"\ud83c", "\u{fffd}"));
         assert!(!key_is("Id", "id"));
+        assert!(key_is(r"\\", r"\"));
+        assert!(!key_is(r"\\", r"\\"));
     }
 
     #[test]
