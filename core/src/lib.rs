@@ -4,11 +4,11 @@
 //! in    cookie value -> verify -> decode -> Payload                 the session is in the cookie
 //!                              -> SessionId -> store.load -> Payload            it is in a store
 //! out   Payload -> encode -> sign -> cookie value
-//!       Payload -> store.save; SessionId -> sign -> cookie value
+//!       Payload -> store.update; SessionId -> sign -> cookie value
 //! ```
 //!
 //! [`CookieCodec`] is the pure half: no clock, no I/O. A [`Store`] is the other half: in memory
-//! ([`MemoryStore`]) or in Redis ([`RedisStore`]). The formats on the wire are those of
+//! ([`MemoryStore`]), in a file ([`FileStore`]) or in Redis ([`RedisStore`]). The formats on the wire are those of
 //! `@rudderjs/session`, byte for byte; `DESIGN.md` describes them.
 //!
 //! Errors are sorted by who is at fault: [`DecodeError`] the client, [`ConfigError`] and
@@ -18,7 +18,7 @@
 //!
 //! ```
 //! use rudder_session::{CookieCodec, KeyRing, Lifetime, MemoryConfig, MemoryStore, Payload};
-//! use rudder_session::{SessionId, Store, UnixMillis, cookie};
+//! use rudder_session::{SessionId, Store, UnixMillis, cookie, store::Updated};
 //!
 //! let codec = CookieCodec::new(KeyRing::from_secrets(["0123456789abcdef0123456789abcdef"])?);
 //! let store = MemoryStore::new(MemoryConfig::default())?;
@@ -29,14 +29,20 @@
 //! let id = SessionId::random()?;
 //! let mut session = Payload::new(&id);
 //! session.put("user", &"alice")?;
-//! store.save(&session, lifetime.ttl(), now)?;
+//! store.create(&session, lifetime.ttl(), now)?;
 //! let header = format!("theme=dark; sid={}", codec.encode_id(&id));
 //!
 //! // The next request brings the cookie back.
 //! let value = cookie::find(header.as_bytes(), b"sid").expect("sent");
 //! let id = codec.decode_id(std::str::from_utf8(value)?)?;
-//! let session = store.load(&id, now)?.expect("saved");
-//! assert_eq!(session.get::<String>("user")?.as_deref(), Some("alice"));
+//! let loaded = store.load(&id, now)?.expect("saved");
+//! assert_eq!(loaded.get::<String>("user")?.as_deref(), Some("alice"));
+//!
+//! // Saving goes onto what was loaded: it merges with what others wrote meanwhile, and never
+//! // brings back a session that was logged out.
+//! let mut session = loaded.clone();
+//! session.put("visits", &1)?;
+//! assert_eq!(store.update(&loaded, &session, lifetime.ttl(), now)?, Updated::Saved);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
