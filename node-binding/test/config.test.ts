@@ -12,7 +12,7 @@ import { config, SECRET } from './support/pipeline.js'
 
 /** Each row: the field that the error names, and a configuration with that field wrong. */
 const wrong: [field: string, changes: Record<string, unknown>][] = [
-  ['driver', { driver: 'file' }],
+  ['driver', { driver: 'mysql' }],
   ['driver', { driver: undefined }],
   ['driver', { driver: 'Cookie' }],
   ['lifetime', { lifetime: undefined }],
@@ -54,6 +54,14 @@ const wrong: [field: string, changes: Record<string, unknown>][] = [
   ['redis.poolSize', { driver: 'redis', redis: { poolSize: 1.5 } }],
   ['redis.poolSize', { driver: 'redis', redis: { poolSize: 5000 } }],
   ['memory.maxBytes', { driver: 'memory', memory: { maxBytes: 0 } }],
+  ['file.path', { driver: 'file' }],
+  ['file.path', { driver: 'file', file: {} }],
+  ['file.path', { driver: 'file', file: { path: '' } }],
+  ['file.path', { driver: 'file', file: { path: 'a\0b' } }],
+  ['file.path', { file: { path: 1 } }],
+  ['file.durability', { driver: 'file', file: { path: 'x', durability: 'soon' } }],
+  ['file.deadlineMs', { driver: 'file', file: { path: 'x', deadlineMs: 0 } }],
+  ['lastWriteWins', { lastWriteWins: 'yes' }],
   ['onStoreFailure', { onStoreFailure: 'ignore' }],
   ['rejectLegacyCookies', { rejectLegacyCookies: 'no' }],
   ['storeEmpty', { storeEmpty: 1 }],
