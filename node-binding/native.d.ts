@@ -43,25 +43,31 @@ export declare class NativeCodec {
 }
 
 /**
- * A home for payloads on the server.
+ * Calls to a home for payloads on the server. `NativeStore` makes promises of them.
  *
- * Calls return promises and never occupy the thread pool of libuv. A promise rejects with an
- * error whose `code` begins with `ERR_SESSION_STORE_` and whose `retryable` says whether the
- * same call may succeed later.
+ * Each call takes a ticket: any number that no other call has at the time. It returns the
+ * ticket if the answer comes later, through the `drain` that the store was made with; else the
+ * answer itself. No call occupies the thread pool of libuv.
  */
-export declare class NativeStore {
+export declare class StoreCalls {
   /**
    * A store in the memory of this process.
    *
    * @throws An error with the code `ERR_SESSION_CONFIG`.
    */
-  static memory(options: MemoryOptions): NativeStore
+  static memory(options: MemoryOptions, drain: (tickets: number[], answers: unknown[]) => void): StoreCalls
+  /**
+   * A store in a file. Opens it, which repairs a file that was not closed in order.
+   *
+   * @throws An error with the code `ERR_SESSION_STORE_FILE`, whose message says why.
+   */
+  static file(options: FileOptions, drain: (tickets: number[], answers: unknown[]) => void): StoreCalls
   /**
    * A store in Redis. Connects when it is first used.
    *
    * @throws An error with the code `ERR_SESSION_CONFIG`.
    */
-  static redis(options: RedisOptions): NativeStore
+  static redis(options: RedisOptions, drain: (tickets: number[], answers: unknown[]) => void): StoreCalls
   /**
    * Reads a payload.
    *
@@ -69,15 +75,51 @@ export declare class NativeStore {
    * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
    * @returns The payload as JSON text, or `null` if there is none, or no longer.
    */
-  load(id: string, nowMs: number): Promise<string | null>
+  load(ticket: number, id: string, nowMs: number): number | string | null | StoreFault
   /**
-   * Writes a payload under its own id, in place of what is there, and starts its TTL anew.
+   * Writes a payload under its own id if there is no such record yet.
+   *
+   * @param payloadJson An object with `id`, `data` and `flash_next`, as JSON text.
+   * @param ttlSeconds More than 0; rounded up to whole seconds.
+   * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
+   * @returns `false` if there is one, and nothing was written.
+   */
+  create(ticket: number, payloadJson: string, ttlSeconds: number, nowMs: number): number | boolean | StoreFault
+  /**
+   * Saves what a request made of the payload that it loaded.
+   *
+   * What other requests have written meanwhile is kept: whole top-level keys are merged. A
+   * session that is gone, destroyed or expired, stays gone.
+   *
+   * @param baseJson The payload as it was loaded.
+   * @param payloadJson The same session as it is to be, under the same id.
+   * @param ttlSeconds More than 0; rounded up to whole seconds.
+   * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
+   * @returns `true`: it is saved as given; `false`: it is gone, and nothing was written; a
+   *   text: it was merged, and this is what is stored now.
+   */
+  update(ticket: number, baseJson: string, payloadJson: string, ttlSeconds: number, nowMs: number): number | boolean | string | StoreFault
+  /**
+   * Saves what a request made of the payload that it loaded, under another id. The new record
+   * is there before the old one goes.
+   *
+   * @param baseJson The payload as it was loaded.
+   * @param payloadJson The session as it is to be, under its new id.
+   * @param ttlSeconds More than 0; rounded up to whole seconds.
+   * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
+   * @returns As `update` does. A fault that says `saved` means that the record under the old
+   *   id may still be there.
+   */
+  regenerate(ticket: number, baseJson: string, payloadJson: string, ttlSeconds: number, nowMs: number): number | boolean | string | StoreFault
+  /**
+   * Writes a payload under its own id, whatever is there or not, and starts its TTL anew. The
+   * last write wins: `update` loses nothing.
    *
    * @param payloadJson An object with `id`, `data` and `flash_next`, as JSON text.
    * @param ttlSeconds More than 0; rounded up to whole seconds.
    * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
    */
-  save(payloadJson: string, ttlSeconds: number, nowMs: number): Promise<void>
+  save(ticket: number, payloadJson: string, ttlSeconds: number, nowMs: number): number | undefined | StoreFault
   /**
    * Starts the TTL of a record anew.
    *
@@ -85,19 +127,35 @@ export declare class NativeStore {
    * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
    * @returns Whether there is such a record.
    */
-  touch(id: string, ttlSeconds: number, nowMs: number): Promise<boolean>
+  touch(ticket: number, id: string, ttlSeconds: number, nowMs: number): number | boolean | StoreFault
   /**
-   * Removes a record. To remove what is absent succeeds; a rejection means that the record
-   * may still be there.
+   * Removes a record. To remove what is absent succeeds; a fault means that the record may
+   * still be there.
    */
-  destroy(id: string): Promise<void>
+  destroy(ticket: number, id: string): number | undefined | StoreFault
   /** What the store did so far. All zeros once it is closed. */
   stats(): StoreStats
   /**
-   * Ends threads and connections. Calls that run are finished; those that wait, and those
-   * that come, reject with `ERR_SESSION_STORE_CLOSED`. Twice is as good as once.
+   * Ends threads and connections. Calls that the store has by now are still answered, if it
+   * answers; those that it does not answer, and those that come, fail with
+   * `ERR_SESSION_STORE_CLOSED`. Twice is as good as once.
+   *
+   * A file with `eventual` durability is written out before this returns.
    */
   close(): void
+}
+
+/** Settings of a store in a file. */
+export interface FileOptions {
+  /** The file; it is made if it is not there, its folder is not. */
+  path: string
+  /**
+   * When a write is safe: before it is answered (`immediate`), or a tenth of a second later
+   * (`eventual`), which is many times faster.
+   */
+  durability: 'immediate' | 'eventual'
+  /** Milliseconds that one call may wait for the disk. */
+  deadlineMs: number
 }
 
 /** Settings of a store in this process. */
@@ -108,14 +166,38 @@ export interface MemoryOptions {
 
 /** Settings of a store in Redis. */
 export interface RedisOptions {
-  /** `redis://[user:password@]host[:port][/database]` or `redis+unix:///path`. */
+  /**
+   * `redis://[user:password@]host[:port][/database]`, the same with `rediss://` for TLS, or
+   * `redis+unix:///path`.
+   */
   url: string
+  /**
+   * With `rediss://`: the certificates of the authorities to trust, in PEM, in place of those
+   * of the system.
+   */
+  ca?: string
+  /** `host:port` of each sentinel; the host of `url` is then the name of the master. */
+  sentinels?: Array<string>
   /** Goes before the session id to name a record. May be empty. */
   prefix: string
   /** Connections, and threads that use them: 1 to 1024. */
   poolSize: number
   /** Milliseconds that one call may take, the wait for a connection included. */
   deadlineMs: number
+}
+
+/** How a call to a store failed. */
+export interface StoreFault {
+  /** Begins with `ERR_SESSION_`. */
+  code: string
+  message: string
+  /** Whether the same call may succeed later. */
+  retryable: boolean
+  /**
+   * Of `regenerate` only: whether the session is saved under its new id all the same, and
+   * only the record under the old one may still be there.
+   */
+  saved: boolean
 }
 
 /** What one operation of a store did so far. */
@@ -130,14 +212,28 @@ export interface StoreOperation {
   p99Micros: number
 }
 
-/** What a store did so far. */
+/**
+ * What a store did so far. `update` is made of `replace`, `regenerate` of `create` and `remove`:
+ * one of each, and more if other requests write into the same session meanwhile.
+ */
 export interface StoreStats {
+  create: StoreOperation
+  destroy: StoreOperation
   load: StoreOperation
+  remove: StoreOperation
+  replace: StoreOperation
   save: StoreOperation
   touch: StoreOperation
-  destroy: StoreOperation
+  /** Writes that met another request's, and were merged with it. */
+  merges: number
+  /** Writes that came after a logout or the expiry, and were not done. */
+  writesToGone: number
+  /** Calls that were refused at once, since the store was down. */
+  callsNotTried: number
   /** Records that carried another id than the one asked for. Never served; raise an alarm. */
   foreignRecords: number
+  /** Records that were no payload of a session. Never served. */
+  unreadableRecords: number
   /** Calls that wait or run. */
   pending: number
 }

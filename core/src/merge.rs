@@ -24,13 +24,30 @@ use crate::payload::Payload;
 /// The result has the id of `theirs`: a session that was given another id in the meantime keeps
 /// that.
 pub(crate) fn merge(base: &Payload, ours: &Payload, theirs: &Payload) -> Payload {
-    let data = merge_objects(base.data_json(), ours.data_json(), theirs.data_json());
-    let flash_next =
-        merge_objects(base.flash_next_json(), ours.flash_next_json(), theirs.flash_next_json());
+    let data = merge_objects(base.data_json(), ours.data_json(), theirs.data_json(), Removal::Wins);
+    // What we took out was for us; what stands there under the same name is for the next one.
+    let flash_next = merge_objects(
+        base.flash_next_json(),
+        ours.flash_next_json(),
+        theirs.flash_next_json(),
+        Removal::LosesToChange,
+    );
     theirs.with_contents(&data, &flash_next)
 }
 
-fn merge_objects<'a>(base: &'a str, ours: &'a str, theirs: &'a str) -> Cow<'a, str> {
+/// What becomes of a key that we removed and somebody else changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Removal {
+    Wins,
+    LosesToChange,
+}
+
+fn merge_objects<'a>(
+    base: &'a str,
+    ours: &'a str,
+    theirs: &'a str,
+    removal: Removal,
+) -> Cow<'a, str> {
     if base == theirs {
         return Cow::Borrowed(ours);
     }
@@ -38,14 +55,20 @@ fn merge_objects<'a>(base: &'a str, ours: &'a str, theirs: &'a str) -> Cow<'a, s
         return Cow::Borrowed(theirs);
     }
     let (base, ours, theirs) = (Members::of(base), Members::of(ours), Members::of(theirs));
-    let changed_by_us = |key: &str| match (base.get(key), ours.get(key)) {
+    let differ = |before: Option<&str>, after: Option<&str>| match (before, after) {
         (Some(before), Some(after)) => !json::same(before, after),
         (before, after) => before.is_some() != after.is_some(),
+    };
+    let changed_by_us = |key: &str| differ(base.get(key), ours.get(key));
+    let kept_for_them = |key: &str, value: &str| {
+        let taken_out = ours.get(key).is_none() && removal == Removal::LosesToChange;
+        taken_out && differ(base.get(key), Some(value))
     };
 
     let mut out = String::from("{");
     for (key, value) in theirs.in_order() {
-        let value = if changed_by_us(key) { ours.get(key) } else { Some(value) };
+        let theirs = !changed_by_us(key) || kept_for_them(key, value);
+        let value = if theirs { Some(value) } else { ours.get(key) };
         if let Some(value) = value {
             json::push_member(&mut out, key, value);
         }
@@ -93,7 +116,23 @@ mod tests {
     use super::*;
 
     fn merged(base: &str, ours: &str, theirs: &str) -> String {
-        merge_objects(base, ours, theirs).into_owned()
+        merge_objects(base, ours, theirs, Removal::Wins).into_owned()
+    }
+
+    #[test]
+    fn a_message_that_we_took_out_does_not_take_a_new_one_with_it() {
+        let flash = |base: &str, ours: &str, theirs: &str| {
+            let payload = |flash: &str| {
+                Payload::parse(format!(r#"{{"id":"a","data":{{}},"flash_next":{flash}}}"#))
+            };
+            let [base, ours, theirs] = [base, ours, theirs].map(|it| payload(it).expect("JSON"));
+            merge(&base, &ours, &theirs).flash_next_json().to_owned()
+        };
+
+        assert_eq!(flash(r#"{"n":1}"#, "{}", r#"{"n":2}"#), r#"{"n":2}"#);
+        assert_eq!(flash(r#"{"n":1}"#, r#"{"o":3}"#, r#"{"n":2}"#), r#"{"n":2,"o":3}"#);
+        assert_eq!(flash(r#"{"n":1}"#, "{}", r#"{"n":1,"p":4}"#), r#"{"p":4}"#);
+        assert_eq!(flash(r#"{"n":1}"#, r#"{"n":3}"#, r#"{"n":2}"#), r#"{"n":3}"#);
     }
 
     #[test]

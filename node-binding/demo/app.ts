@@ -143,8 +143,16 @@ async function form(c: Context): Promise<URLSearchParams> {
 }
 
 /** Sends the browser to the page with GET, so that a reload does not repeat the change. */
-function back(c: Context<SessionEnv>, place: visitor.Notice['place'], text: string): Response {
-  visitor.leaveNotice(c.get('session'), { place, text })
+async function back(
+  c: Context<SessionEnv>,
+  place: visitor.Notice['place'],
+  text: string,
+): Promise<Response> {
+  const session = c.get('session')
+  visitor.leaveNotice(session, { place, text })
+  // Saved before it is answered: a logout that was not done must not be called done.
+  const setCookie = await session.saveToCookie()
+  if (setCookie !== null) c.header('Set-Cookie', setCookie, { append: true })
   return c.redirect(`/#${place}`, 303)
 }
 

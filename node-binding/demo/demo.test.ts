@@ -1,12 +1,15 @@
 /** What a visitor may rely on, with each driver, in a demo that runs as `make run` starts it. */
 
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import { Browser } from './testing/browser.js'
 import { DemoProcess } from './testing/demo-process.js'
 import { RedisProcess } from './testing/redis-process.js'
 
-const DRIVERS = ['cookie', 'memory', 'redis'] as const
+const DRIVERS = ['cookie', 'memory', 'file', 'redis'] as const
 
 for (const driver of DRIVERS) {
   describe(`with the ${driver} driver`, () => {
@@ -142,7 +145,20 @@ for (const driver of DRIVERS) {
       assert.ok(figures.middleware.medianMicros > 0)
       assert.ok(figures.middleware.p99Micros >= figures.middleware.medianMicros)
       if (driver === 'cookie') assert.equal(figures.store, null)
-      else assert.equal(figures.store.save.calls, before.store.save.calls + 1)
+      else assert.equal(figures.store.create.calls, before.store.create.calls + 1)
+    })
+
+    test('the figures say what parallel requests did, where there is a store', async () => {
+      const browser = new Browser(demo.url)
+
+      const { html } = await browser.get('/')
+
+      const { incidents } = JSON.parse((await browser.get('/api/figures')).html)
+      const none = { merges: 0, writesToGone: 0, foreignRecords: 0 }
+      assert.deepEqual(incidents, driver === 'cookie' ? null : none)
+      for (const name of Object.keys(none)) {
+        assert.equal(html.includes(`data-figure="incidents.${name}"`), driver !== 'cookie')
+      }
     })
   })
 }
@@ -191,8 +207,9 @@ describe('with a Redis that falls silent', () => {
   })
 })
 
-test('a session outlives a restart exactly if SESSION_SECRET is set', async (t) => {
-  const secret = { SESSION_SECRET: 'a secret for this test only' }
+test('without a file a session outlives a restart exactly if SESSION_SECRET is set', async (t) => {
+  const driver = { SESSION_DRIVER: 'cookie' }
+  const secret = { ...driver, SESSION_SECRET: 'a secret for this test only' }
   const first = await DemoProcess.start(secret)
   t.after(() => first.end())
   const browser = new Browser(first.url)
@@ -201,11 +218,68 @@ test('a session outlives a restart exactly if SESSION_SECRET is set', async (t) 
 
   const withIt = await DemoProcess.start(secret)
   t.after(() => withIt.end())
-  const withoutIt = await DemoProcess.start()
+  const withoutIt = await DemoProcess.start(driver)
   t.after(() => withoutIt.end())
   const kept = await browser.copy(withIt.url).get('/')
   const lost = await browser.copy(withoutIt.url).get('/')
 
   assert.equal(kept.user, 'Ada')
   assert.deepEqual([lost.status, lost.user, lost.visits], [200, null, 1])
+})
+
+/** A place for a session file that no demo of another test has. */
+async function sessionFile(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'rudder-demo-'))
+  t.after(() => rm(folder, { recursive: true }))
+  return join(folder, 'sessions.redb')
+}
+
+test('by default a session outlives a restart, with no variable set', async (t) => {
+  const env = { SESSION_FILE: await sessionFile(t) }
+  const first = await DemoProcess.start(env)
+  t.after(() => first.end())
+  const browser = new Browser(first.url)
+  await browser.submit('/login', { name: 'Ada' })
+  await browser.submit('/cart', { product: 'rope', quantity: '2' })
+  await first.end()
+
+  const second = await DemoProcess.start(env)
+  t.after(() => second.end())
+  const page = await browser.copy(second.url).get('/')
+
+  assert.deepEqual([page.user, page.items, page.visits], ['Ada', 2, 3])
+})
+
+test('a session outlives even a demo that was killed', async (t) => {
+  const env = { SESSION_FILE: await sessionFile(t) }
+  const first = await DemoProcess.start(env)
+  t.after(() => first.end())
+  const browser = new Browser(first.url)
+  await browser.submit('/login', { name: 'Ada' })
+  await first.end('SIGKILL')
+
+  const second = await DemoProcess.start(env)
+  t.after(() => second.end())
+
+  assert.equal((await browser.copy(second.url).get('/')).user, 'Ada')
+})
+
+test('the secret beside the file is for its owner only, and the demo says where it is', async (t) => {
+  const file = await sessionFile(t)
+  const demo = await DemoProcess.start({ SESSION_FILE: file })
+  t.after(() => demo.end())
+
+  const { mode } = await stat(`${file}.secret`)
+
+  assert.equal(mode & 0o777, 0o600)
+  assert.ok(demo.lines.some((line) => line.startsWith(`secret: random, kept in ${file}.secret `)))
+})
+
+test('with SESSION_SECRET no secret is kept', async (t) => {
+  const file = await sessionFile(t)
+  const demo = await DemoProcess.start({ SESSION_FILE: file, SESSION_SECRET: 'of this test' })
+  t.after(() => demo.end())
+
+  await assert.rejects(stat(`${file}.secret`), { code: 'ENOENT' })
+  assert.ok(!demo.lines.some((line) => line.startsWith('secret:')))
 })

@@ -23,9 +23,20 @@ export interface FiguresSnapshot {
     /** The last 60, the oldest one first. */
     recentMicros: number[]
   }
-  operations: Record<'load' | 'save' | 'destroy', OperationFigures>
+  operations: Record<'load' | 'save' | 'regenerate' | 'destroy', OperationFigures>
   /** The store's own figures; `null` for the `cookie` driver, which has no store. */
   store: Record<StoreOperation, StoreFigures> | null
+  /** What parallel requests did to each other; `null` as above. */
+  incidents: IncidentFigures | null
+}
+
+export interface IncidentFigures {
+  /** Saves that met another request's, and were merged with it. */
+  merges: number
+  /** Saves that came after a logout or the expiry, and were not done. */
+  writesToGone: number
+  /** Records that carried another id than their own. Never served. */
+  foreignRecords: number
 }
 
 export interface OperationFigures {
@@ -43,7 +54,7 @@ export interface StoreFigures {
   p99Micros: number | null
 }
 
-type StoreOperation = 'load' | 'save' | 'touch' | 'destroy'
+type StoreOperation = (typeof STORE_OPERATIONS)[number]
 
 export class Figures {
   readonly #sessions: SessionHandler
@@ -70,17 +81,22 @@ export class Figures {
   }
 
   snapshot(): FiguresSnapshot {
-    const { driver, load, save, destroy, store } = this.#sessions.engine.stats()
+    const { driver, load, save, regenerate, destroy, store } = this.#sessions.engine.stats()
     return {
       driver,
       uptimeSeconds: Math.floor((performance.now() - this.#startedMs) / 1000),
       middleware: this.#times.summary(),
-      operations: { load: inMicros(load), save: inMicros(save), destroy: inMicros(destroy) },
-      store: store && {
-        load: ofStore(store.load),
-        save: ofStore(store.save),
-        touch: ofStore(store.touch),
-        destroy: ofStore(store.destroy),
+      operations: {
+        load: inMicros(load),
+        save: inMicros(save),
+        regenerate: inMicros(regenerate),
+        destroy: inMicros(destroy),
+      },
+      store: store && storeFigures(store),
+      incidents: store && {
+        merges: store.merges,
+        writesToGone: store.writesToGone,
+        foreignRecords: store.foreignRecords,
       },
     }
   }
@@ -119,6 +135,11 @@ function inMicros({ calls, errors, totalMs, maxMs }: OperationStats): OperationF
   return { calls, errors, meanMicros, slowestMicros: calls === 0 ? null : round(maxMs * 1000) }
 }
 
+function storeFigures(stats: StoreStats): Record<StoreOperation, StoreFigures> {
+  const entries = STORE_OPERATIONS.map((name) => [name, ofStore(stats[name])] as const)
+  return Object.fromEntries(entries) as Record<StoreOperation, StoreFigures>
+}
+
 /** A store without calls says 0, which would read as a feat. */
 function ofStore({
   calls,
@@ -133,6 +154,9 @@ function ofStore({
 function round(micros: number): number {
   return Math.round(micros * 10) / 10
 }
+
+/** What the requests of this demo are made of. */
+const STORE_OPERATIONS = ['load', 'create', 'replace', 'remove', 'destroy'] as const
 
 const WINDOW = 512
 const SHOWN = 60

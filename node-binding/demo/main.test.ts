@@ -1,6 +1,9 @@
 /** How the demo starts and ends, and what it says if it cannot start. */
 
 import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Browser } from './testing/browser.js'
 import { DemoProcess, runToEnd } from './testing/demo-process.js'
@@ -23,7 +26,10 @@ test('a variable that cannot be used is answered with one line that names it', a
   const cases = [
     [{ PORT: 'eighty' }, 'PORT: expected a number from 0 to 65535, got "eighty"'],
     [{ PORT: '70000' }, 'PORT: expected a number from 0 to 65535, got "70000"'],
-    [{ SESSION_DRIVER: 'mysql' }, 'SESSION_DRIVER: expected cookie, memory or redis, got "mysql"'],
+    [
+      { SESSION_DRIVER: 'mysql' },
+      'SESSION_DRIVER: expected cookie, memory, file or redis, got "mysql"',
+    ],
     [
       { SESSION_SECRET: 'change-me-in-production' },
       'SESSION_SECRET: expected a text of your own, not the public placeholder',
@@ -53,13 +59,46 @@ test('a REDIS_URL that cannot be used is named, and the password in it is not', 
   }
 })
 
+test('a second demo on the same file is told so in one line', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'rudder-demo-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'sessions.redb')
+  const demo = await DemoProcess.start({ SESSION_FILE: file })
+  t.after(() => demo.end())
+
+  const second = await runToEnd({ PORT: '0', SESSION_FILE: file })
+
+  assert.deepEqual(second, {
+    exitCode: 1,
+    stderr:
+      `SESSION_FILE: session file is in use (file.path: ${file}). ` +
+      'Is another demo running? SESSION_FILE=... names another.\n',
+  })
+})
+
+test('a SESSION_FILE that cannot be used is named, and is left as it is', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'rudder-demo-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const letter = join(folder, 'letter.txt')
+  await writeFile(letter, 'Dear reader')
+
+  const foreign = await runToEnd({ PORT: '0', SESSION_FILE: letter })
+  const nowhere = await runToEnd({ PORT: '0', SESSION_FILE: join(folder, 'no', 'folder') })
+
+  assert.equal(foreign.exitCode, 1)
+  assert.match(foreign.stderr, /^SESSION_FILE: file exists, and is not a session file .*\n$/)
+  assert.equal(await readFile(letter, 'utf8'), 'Dear reader')
+  assert.equal(nowhere.exitCode, 1)
+  assert.match(nowhere.stderr, /^SESSION_FILE: .*no such file or directory.*\n$/)
+})
+
 test('a variable that is set but empty counts as not set', async (t) => {
   const demo = await DemoProcess.start({ SESSION_DRIVER: '', SESSION_SECRET: '', HOST: '' })
   t.after(() => demo.end())
 
   const health = await new Browser(demo.url).get('/healthz')
 
-  assert.deepEqual(JSON.parse(health.html), { status: 'ok', driver: 'cookie' })
+  assert.deepEqual(JSON.parse(health.html), { status: 'ok', driver: 'file' })
 })
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -10,7 +10,13 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { SessionNativeError } from '@rudderjs/session-native'
 import { createDemo, type Demo } from './app.js'
-import { inTermsOfVariables, readSettings, type Settings, SettingsError } from './settings.js'
+import {
+  inTermsOfVariables,
+  readSettings,
+  type SecretOrigin,
+  type Settings,
+  SettingsError,
+} from './settings.js'
 
 function main(): void {
   const { settings, demo } = setUp()
@@ -39,15 +45,23 @@ function setUp(): { settings: Settings; demo: Demo } {
   }
 }
 
-function announce(server: Server, { session, secretIsRandom }: Settings): void {
+function announce(server: Server, { session, secret }: Settings): void {
   const { address, family, port } = server.address() as AddressInfo
   const host = family === 'IPv6' ? `[${address}]` : address
   console.log(`rudder-session demo: http://${host}:${port}`)
-  console.log(`driver: ${session.driver} (SESSION_DRIVER=cookie|memory|redis)`)
-  if (secretIsRandom) {
-    console.log('secret: random, so sessions end with this process (SESSION_SECRET keeps them)')
-  }
+  console.log(`driver: ${session.driver} (SESSION_DRIVER=cookie|memory|file|redis)`)
+  if (session.driver === 'file') console.log(`file: ${session.file?.path} (SESSION_FILE)`)
+  const note = secretNote(secret)
+  if (note !== null) console.log(note)
   console.log('Ctrl+C ends it.')
+}
+
+function secretNote(secret: SecretOrigin): string | null {
+  if (secret === 'SESSION_SECRET') return null
+  if (secret === 'random') {
+    return 'secret: random, so sessions end with this process (SESSION_SECRET keeps them)'
+  }
+  return `secret: random, kept in ${secret.keptIn} for the next start (SESSION_SECRET sets one)`
 }
 
 /** The one line for a port that cannot be had, or `null` if the fault is another. */

@@ -3,15 +3,31 @@
 //! ```text
 //!   ConfigError   -> code ERR_SESSION_CONFIG, message "field: what is wrong"
 //!   PayloadError  -> code ERR_SESSION_PAYLOAD
+//!   OpenError     -> code ERR_SESSION_STORE_FILE
 //!   StoreError    -> code ERR_SESSION_STORE_*, retryable
 //! ```
 //!
-//! The TypeScript layer tells them apart by `code` alone. The engine keeps ids, cookies, keys
-//! and URLs out of its messages; so does this file.
+//! What is wrong with an argument is thrown; what is wrong with a call is its answer. The
+//! TypeScript layer tells them apart by `code` alone. The engine keeps ids, cookies, keys and
+//! URLs out of its messages; so does this file.
 
 use napi::bindgen_prelude::{Error, JsObjectValue, Object, Result};
 use napi::{Env, JsError, JsValue};
-use rudder_session::{ConfigError, PayloadError, StoreError};
+use napi_derive::napi;
+use rudder_session::{ConfigError, OpenError, PayloadError, StoreError};
+
+/// How a call to a store failed.
+#[napi(object)]
+pub struct StoreFault {
+    /// Begins with `ERR_SESSION_`.
+    pub code: String,
+    pub message: String,
+    /// Whether the same call may succeed later.
+    pub retryable: bool,
+    /// Of `regenerate` only: whether the session is saved under its new id all the same, and
+    /// only the record under the old one may still be there.
+    pub saved: bool,
+}
 
 /// An error that is not yet a JavaScript object: those can be made on their own thread only.
 #[derive(Debug)]
@@ -19,10 +35,11 @@ pub(crate) struct Fault {
     code: &'static str,
     message: String,
     retryable: bool,
+    saved: bool,
 }
 
 impl Fault {
-    /// The store was closed before the call could run.
+    /// The store was closed before it answered.
     pub(crate) fn closed() -> Self {
         Self::new("ERR_SESSION_STORE_CLOSED", "store is closed")
     }
@@ -32,15 +49,14 @@ impl Fault {
         Self::new("ERR_SESSION_CONFIG", message)
     }
 
-    /// Too many calls are waiting already.
-    pub(crate) fn overloaded() -> Self {
-        let fault = Self::new("ERR_SESSION_STORE_BUSY", "too many calls are waiting for the store");
-        Self { retryable: true, ..fault }
-    }
-
     /// A bug of ours. The panic's own message went to stderr and stays out of here.
     pub(crate) fn panicked() -> Self {
         Self::new("ERR_SESSION_STORE_INTERNAL", "the store failed in an unforeseen way")
+    }
+
+    /// The session is saved under its new id, but the old record could not be removed.
+    pub(crate) fn old_remains(error: StoreError) -> Self {
+        Self { saved: true, ..Self::from(error) }
     }
 
     /// What JavaScript will find under `code`.
@@ -50,7 +66,7 @@ impl Fault {
     }
 
     fn new(code: &'static str, message: impl ToString) -> Self {
-        Self { code, message: message.to_string(), retryable: false }
+        Self { code, message: message.to_string(), retryable: false, saved: false }
     }
 
     /// The error as JavaScript sees it. Call on JavaScript's thread.
@@ -62,6 +78,12 @@ impl Fault {
             Ok(Error::from(object.to_unknown()))
         };
         decorated().unwrap_or_else(|error| error)
+    }
+}
+
+impl From<Fault> for StoreFault {
+    fn from(Fault { code, message, retryable, saved }: Fault) -> Self {
+        Self { code: code.to_owned(), message, retryable, saved }
     }
 }
 
@@ -77,17 +99,50 @@ impl From<PayloadError> for Fault {
     }
 }
 
+impl From<OpenError> for Fault {
+    fn from(error: OpenError) -> Self {
+        let retryable = error == OpenError::InUse;
+        Self { retryable, ..Self::new("ERR_SESSION_STORE_FILE", error) }
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         let code = match error {
-            StoreError::Busy => "ERR_SESSION_STORE_BUSY",
+            StoreError::Busy | StoreError::Overloaded => "ERR_SESSION_STORE_BUSY",
+            StoreError::Conflict => "ERR_SESSION_STORE_CONFLICT",
             StoreError::Disconnected | StoreError::Unreachable => "ERR_SESSION_STORE_UNREACHABLE",
             StoreError::InvalidId => "ERR_SESSION_PAYLOAD",
             StoreError::Protocol | StoreError::Rejected { .. } => "ERR_SESSION_STORE_SERVER",
+            StoreError::Storage => "ERR_SESSION_STORE_FILE",
             StoreError::TimedOut => "ERR_SESSION_STORE_TIMEOUT",
             StoreError::TooLarge => "ERR_SESSION_STORE_TOO_LARGE",
             _ => "ERR_SESSION_STORE_INTERNAL",
         };
         Self { retryable: error.is_retryable(), ..Self::new(code, error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_and_a_busy_pool_are_one_code_and_may_be_tried_again() {
+        for error in [StoreError::Busy, StoreError::Overloaded] {
+            let fault = Fault::from(error);
+            assert_eq!((fault.code(), fault.retryable), ("ERR_SESSION_STORE_BUSY", true));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_one_code_and_the_message_says_what() {
+        let faults =
+            [Fault::from(StoreError::Storage), OpenError::InUse.into(), OpenError::Damaged.into()];
+
+        assert!(faults.iter().all(|fault| fault.code() == "ERR_SESSION_STORE_FILE"));
+        let messages = faults.each_ref().map(|fault| fault.message.as_str());
+        assert_eq!(messages[1..], ["session file is in use", "session file is damaged"]);
+        assert_ne!(messages[0], messages[1]);
     }
 }

@@ -1,126 +1,97 @@
-//! Loads and saves through a store, without blocking JavaScript.
+//! Submits calls to a store, without blocking JavaScript.
 //!
 //! ```text
-//!   redis    call -> IoThreads -> Store (blocks there) -> promise
-//!   memory   call -> Store (a lookup)                  -> promise
+//!   call(ticket, ..) -> Metered -> memory, and loads from a file: answered at once
+//!                               -> redis, and writes to a file: answered later, see answers
 //! ```
 //!
-//! Promises are settled with napi's deferred, which keeps the process alive while it is pending
-//! and is harmless when the environment ends first.
+//! A thin layer: what an update or a regeneration is made of is the engine's, and which of them
+//! a request needs is TypeScript's.
 
 // Doc comments below are JSDoc: napi copies them into `native.d.ts` as they are.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use napi::Env;
-use napi::bindgen_prelude::{Object, PromiseRaw, Result, ToNapiValue};
-use napi::{JsDeferred, JsValue};
+use napi::bindgen_prelude::{Either, Result};
 use napi_derive::napi;
-use rudder_session::store::{Metered, OperationFigures, StoreFigures};
+use rudder_session::store::{self, Metered, Regenerated, Reply, Request, StoreFigures, Updated};
 use rudder_session::{
-    MemoryConfig, MemoryStore, Payload, RedisConfig, RedisStore, SessionId, Store, StoreError, Ttl,
+    FileConfig, FileStore, MemoryStore, Payload, RedisStore, SessionId, Store, StoreError, Ttl,
 };
 
+use crate::answers::{Answer, Answers, Call, Drain, Submitted};
 use crate::codec::instant;
 use crate::fault::Fault;
-use crate::threads::{Admission, IoThreads};
+use crate::options::{FileOptions, MemoryOptions, RedisOptions};
+use crate::stats::StoreStats;
 
-/// Settings of a store in this process.
-#[napi(object)]
-pub struct MemoryOptions {
-    /// Bytes of sessions that are kept; the least recently used ones go first.
-    pub max_bytes: f64,
-}
-
-/// Settings of a store in Redis.
-#[napi(object)]
-pub struct RedisOptions {
-    /// `redis://[user:password@]host[:port][/database]` or `redis+unix:///path`.
-    pub url: String,
-    /// Goes before the session id to name a record. May be empty.
-    pub prefix: String,
-    /// Connections, and threads that use them: 1 to 1024.
-    pub pool_size: u32,
-    /// Milliseconds that one call may take, the wait for a connection included.
-    pub deadline_ms: u32,
-}
-
-/// What one operation of a store did so far.
-#[napi(object)]
-pub struct StoreOperation {
-    /// Calls that ended, in whatever way.
-    pub calls: f64,
-    /// Calls that ended in an error.
-    pub errors: f64,
-    /// Microseconds that half of the calls did not exceed; an upper bound, a power of two.
-    pub p50_micros: f64,
-    /// The same for 99 of 100 calls.
-    pub p99_micros: f64,
-}
-
-/// What a store did so far.
-#[napi(object)]
-pub struct StoreStats {
-    pub load: StoreOperation,
-    pub save: StoreOperation,
-    pub touch: StoreOperation,
-    pub destroy: StoreOperation,
-    /// Records that carried another id than the one asked for. Never served; raise an alarm.
-    pub foreign_records: f64,
-    /// Calls that wait or run.
-    pub pending: f64,
-}
-
-/// A home for payloads on the server.
+/// Calls to a home for payloads on the server. `NativeStore` makes promises of them.
 ///
-/// Calls return promises and never occupy the thread pool of libuv. A promise rejects with an
-/// error whose `code` begins with `ERR_SESSION_STORE_` and whose `retryable` says whether the
-/// same call may succeed later.
+/// Each call takes a ticket: any number that no other call has at the time. It returns the
+/// ticket if the answer comes later, through the `drain` that the store was made with; else the
+/// answer itself. No call occupies the thread pool of libuv.
 #[napi]
-pub struct NativeStore {
-    /// Shared with the jobs that run; `None` once closed, so that connections end with the last.
-    store: Mutex<Option<SharedStore>>,
-    /// `None` for a store whose calls do not block.
-    threads: Option<IoThreads>,
-    /// Promises that are not settled yet.
-    pending: Arc<AtomicUsize>,
+pub struct StoreCalls {
+    place: Arc<Place>,
+    answers: Arc<Answers>,
 }
 
 type SharedStore = Arc<Metered<Box<dyn Store>>>;
 
+/// Where the store is until it is closed.
+struct Place {
+    store: Mutex<Option<SharedStore>>,
+}
+
 #[napi]
-impl NativeStore {
+impl StoreCalls {
     /// A store in the memory of this process.
     ///
     /// @throws An error with the code `ERR_SESSION_CONFIG`.
     #[napi(factory, catch_unwind)]
-    pub fn memory(env: Env, options: MemoryOptions) -> Result<Self> {
-        // A cast from a float saturates: nonsense becomes 0, which the engine refuses.
-        let config = MemoryConfig { max_bytes: options.max_bytes as u64 };
-        let store = MemoryStore::new(config).map_err(|it| Fault::from(it).into_error(env))?;
-        Ok(Self { store: shared(Box::new(store)), threads: None, pending: Arc::default() })
+    pub fn memory(
+        env: Env,
+        options: MemoryOptions,
+        #[napi(ts_arg_type = "(tickets: number[], answers: unknown[]) => void")] drain: Drain<'_>,
+    ) -> Result<Self> {
+        let store = MemoryStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
+        Self::new(env, Place::new(store?), &drain)
+    }
+
+    /// A store in a file. Opens it, which repairs a file that was not closed in order.
+    ///
+    /// @throws An error with the code `ERR_SESSION_STORE_FILE`, whose message says why.
+    #[napi(factory, catch_unwind)]
+    pub fn file(
+        env: Env,
+        options: FileOptions,
+        #[napi(ts_arg_type = "(tickets: number[], answers: unknown[]) => void")] drain: Drain<'_>,
+    ) -> Result<Self> {
+        let config = FileConfig::try_from(options)
+            .map_err(|message| Fault::argument(message).into_error(env))?;
+        let store = FileStore::open(config).map_err(|it| Fault::from(it).into_error(env))?;
+        let place = Place::new(store);
+        // Hooks run in reverse: before this one, calls under way have been waited for.
+        env.add_env_cleanup_hook(Arc::downgrade(&place), |place| {
+            if let Some(place) = place.upgrade() {
+                place.close();
+            }
+        })?;
+        Self::new(env, place, &drain)
     }
 
     /// A store in Redis. Connects when it is first used.
     ///
     /// @throws An error with the code `ERR_SESSION_CONFIG`.
     #[napi(factory, catch_unwind)]
-    pub fn redis(env: Env, options: RedisOptions) -> Result<Self> {
-        let config = RedisConfig {
-            url: options.url,
-            ca_pem: None,
-            sentinels: Vec::new(),
-            prefix: options.prefix,
-            pool_size: options.pool_size,
-            deadline: Duration::from_millis(u64::from(options.deadline_ms)),
-        };
-        let threads = IoThreads::new(options.pool_size as usize);
-        let store = RedisStore::new(config).map_err(|it| Fault::from(it).into_error(env))?;
-        env.add_env_cleanup_hook(threads.closer(), |close| close())?;
-        Ok(Self { store: shared(Box::new(store)), threads: Some(threads), pending: Arc::default() })
+    pub fn redis(
+        env: Env,
+        options: RedisOptions,
+        #[napi(ts_arg_type = "(tickets: number[], answers: unknown[]) => void")] drain: Drain<'_>,
+    ) -> Result<Self> {
+        let store = RedisStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
+        Self::new(env, Place::new(store?), &drain)
     }
 
     /// Reads a payload.
@@ -128,34 +99,125 @@ impl NativeStore {
     /// @param id The session id; one that could not name a record is answered with `null`.
     /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
     /// @returns The payload as JSON text, or `null` if there is none, or no longer.
-    #[napi(catch_unwind, ts_return_type = "Promise<string | null>")]
-    pub fn load<'env>(&self, env: &'env Env, id: String, now_ms: f64) -> Result<Object<'env>> {
-        let now = instant(*env, now_ms)?;
-        self.call(env, move |store| {
-            let Some(id) = SessionId::parse(&id) else { return Ok(None) };
-            let payload = store.load(&id, now)?;
-            Ok(payload.map(|payload| payload.as_json().to_owned()))
+    #[napi(catch_unwind, ts_return_type = "number | string | null | StoreFault")]
+    pub fn load(&self, env: Env, ticket: u32, id: String, now_ms: f64) -> Result<Submitted> {
+        let now = instant(env, now_ms)?;
+        self.call(env, ticket, |store, call| match SessionId::parse(&id) {
+            Some(id) => store.submit(Request::Load { id }, now, answer(call)),
+            None => call.finish(Ok(Answer::None)),
         })
     }
 
-    /// Writes a payload under its own id, in place of what is there, and starts its TTL anew.
+    /// Writes a payload under its own id if there is no such record yet.
     ///
     /// @param payloadJson An object with `id`, `data` and `flash_next`, as JSON text.
     /// @param ttlSeconds More than 0; rounded up to whole seconds.
     /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-    pub fn save<'env>(
+    /// @returns `false` if there is one, and nothing was written.
+    #[napi(catch_unwind, ts_return_type = "number | boolean | StoreFault")]
+    pub fn create(
         &self,
-        env: &'env Env,
+        env: Env,
+        ticket: u32,
         payload_json: String,
         ttl_seconds: f64,
         now_ms: f64,
-    ) -> Result<Object<'env>> {
-        let payload =
-            Payload::parse(payload_json).map_err(|it| Fault::from(it).into_error(*env))?;
-        let ttl = ttl(*env, ttl_seconds)?;
-        let now = instant(*env, now_ms)?;
-        self.call(env, move |store| store.save(&payload, ttl, now))
+    ) -> Result<Submitted> {
+        let (payload, ttl) = (payload(env, payload_json)?, ttl(env, ttl_seconds)?);
+        let now = instant(env, now_ms)?;
+        self.call(env, ticket, |store, call| {
+            store.submit(Request::Create { payload, ttl }, now, answer(call));
+        })
+    }
+
+    /// Saves what a request made of the payload that it loaded.
+    ///
+    /// What other requests have written meanwhile is kept: whole top-level keys are merged. A
+    /// session that is gone, destroyed or expired, stays gone.
+    ///
+    /// @param baseJson The payload as it was loaded.
+    /// @param payloadJson The same session as it is to be, under the same id.
+    /// @param ttlSeconds More than 0; rounded up to whole seconds.
+    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
+    /// @returns `true`: it is saved as given; `false`: it is gone, and nothing was written; a
+    ///   text: it was merged, and this is what is stored now.
+    #[napi(catch_unwind, ts_return_type = "number | boolean | string | StoreFault")]
+    pub fn update(
+        &self,
+        env: Env,
+        ticket: u32,
+        base_json: String,
+        payload_json: String,
+        ttl_seconds: f64,
+        now_ms: f64,
+    ) -> Result<Submitted> {
+        let (base, payload) = (payload(env, base_json)?, payload(env, payload_json)?);
+        let (ttl, now) = (ttl(env, ttl_seconds)?, instant(env, now_ms)?);
+        self.call(env, ticket, |store, call| {
+            store::submit_update(store, &base, &payload, ttl, now, |outcome| {
+                call.finish(outcome.map(|updated| match updated {
+                    Updated::Gone => Answer::Flag(false),
+                    Updated::Merged(stored) => Answer::Text(stored.into_json()),
+                    Updated::Saved => Answer::Flag(true),
+                }));
+            });
+        })
+    }
+
+    /// Saves what a request made of the payload that it loaded, under another id. The new record
+    /// is there before the old one goes.
+    ///
+    /// @param baseJson The payload as it was loaded.
+    /// @param payloadJson The session as it is to be, under its new id.
+    /// @param ttlSeconds More than 0; rounded up to whole seconds.
+    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
+    /// @returns As `update` does. A fault that says `saved` means that the record under the old
+    ///   id may still be there.
+    #[napi(catch_unwind, ts_return_type = "number | boolean | string | StoreFault")]
+    pub fn regenerate(
+        &self,
+        env: Env,
+        ticket: u32,
+        base_json: String,
+        payload_json: String,
+        ttl_seconds: f64,
+        now_ms: f64,
+    ) -> Result<Submitted> {
+        let (base, payload) = (payload(env, base_json)?, payload(env, payload_json)?);
+        let (ttl, now) = (ttl(env, ttl_seconds)?, instant(env, now_ms)?);
+        let given = payload.as_json().to_owned();
+        self.call(env, ticket, |store, call| {
+            store::submit_regenerate(store, &base, &payload, ttl, now, move |outcome| {
+                call.finish(outcome.map(|regenerated| match regenerated {
+                    Regenerated::Gone => Answer::Flag(false),
+                    Regenerated::Done(stored) if stored.as_json() == given => Answer::Flag(true),
+                    Regenerated::Done(stored) => Answer::Text(stored.into_json()),
+                    Regenerated::OldRemains(_, error) => Answer::Fault(Fault::old_remains(error)),
+                }));
+            });
+        })
+    }
+
+    /// Writes a payload under its own id, whatever is there or not, and starts its TTL anew. The
+    /// last write wins: `update` loses nothing.
+    ///
+    /// @param payloadJson An object with `id`, `data` and `flash_next`, as JSON text.
+    /// @param ttlSeconds More than 0; rounded up to whole seconds.
+    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
+    #[napi(catch_unwind, ts_return_type = "number | undefined | StoreFault")]
+    pub fn save(
+        &self,
+        env: Env,
+        ticket: u32,
+        payload_json: String,
+        ttl_seconds: f64,
+        now_ms: f64,
+    ) -> Result<Submitted> {
+        let (payload, ttl) = (payload(env, payload_json)?, ttl(env, ttl_seconds)?);
+        let now = instant(env, now_ms)?;
+        self.call(env, ticket, |store, call| {
+            store.submit(Request::Save { payload, ttl }, now, answer(call));
+        })
     }
 
     /// Starts the TTL of a record anew.
@@ -163,91 +225,86 @@ impl NativeStore {
     /// @param ttlSeconds More than 0; rounded up to whole seconds.
     /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
     /// @returns Whether there is such a record.
-    #[napi(catch_unwind, ts_return_type = "Promise<boolean>")]
-    pub fn touch<'env>(
+    #[napi(catch_unwind, ts_return_type = "number | boolean | StoreFault")]
+    pub fn touch(
         &self,
-        env: &'env Env,
+        env: Env,
+        ticket: u32,
         id: String,
         ttl_seconds: f64,
         now_ms: f64,
-    ) -> Result<Object<'env>> {
-        let ttl = ttl(*env, ttl_seconds)?;
-        let now = instant(*env, now_ms)?;
-        self.call(env, move |store| {
-            SessionId::parse(&id).map_or(Ok(false), |id| store.touch(&id, ttl, now))
+    ) -> Result<Submitted> {
+        let (ttl, now) = (ttl(env, ttl_seconds)?, instant(env, now_ms)?);
+        self.call(env, ticket, |store, call| match SessionId::parse(&id) {
+            Some(id) => store.submit(Request::Touch { id, ttl }, now, answer(call)),
+            None => call.finish(Ok(Answer::Flag(false))),
         })
     }
 
-    /// Removes a record. To remove what is absent succeeds; a rejection means that the record
-    /// may still be there.
-    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
-    pub fn destroy<'env>(&self, env: &'env Env, id: String) -> Result<Object<'env>> {
-        self.call(env, move |store| SessionId::parse(&id).map_or(Ok(()), |id| store.destroy(&id)))
+    /// Removes a record. To remove what is absent succeeds; a fault means that the record may
+    /// still be there.
+    #[napi(catch_unwind, ts_return_type = "number | undefined | StoreFault")]
+    pub fn destroy(&self, env: Env, ticket: u32, id: String) -> Result<Submitted> {
+        let now = instant(env, 0.0)?;
+        self.call(env, ticket, |store, call| match SessionId::parse(&id) {
+            Some(id) => store.submit(Request::Destroy { id }, now, answer(call)),
+            None => call.finish(Ok(Answer::Done)),
+        })
     }
 
     /// What the store did so far. All zeros once it is closed.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Result<StoreStats> {
-        let figures = match &*self.lock() {
-            Some(store) => store.figures(),
-            None => StoreFigures::default(),
-        };
-        Ok(StoreStats {
-            load: operation(&figures.load),
-            save: operation(&figures.save),
-            touch: operation(&figures.touch),
-            destroy: operation(&figures.destroy),
-            foreign_records: figures.incidents.foreign_records as f64,
-            pending: self.pending.load(Ordering::Relaxed) as f64,
-        })
+        let figures =
+            self.place.store().map_or_else(StoreFigures::default, |store| store.figures());
+        Ok(StoreStats::new(&figures, self.answers.unsettled()))
     }
 
-    /// Ends threads and connections. Calls that run are finished; those that wait, and those
-    /// that come, reject with `ERR_SESSION_STORE_CLOSED`. Twice is as good as once.
+    /// Ends threads and connections. Calls that the store has by now are still answered, if it
+    /// answers; those that it does not answer, and those that come, fail with
+    /// `ERR_SESSION_STORE_CLOSED`. Twice is as good as once.
+    ///
+    /// A file with `eventual` durability is written out before this returns.
     #[napi(catch_unwind)]
     pub fn close(&self) -> Result<()> {
-        self.lock().take();
-        if let Some(threads) = &self.threads {
-            threads.close();
-        }
+        self.answers.close();
+        self.place.close();
         Ok(())
     }
 }
 
-impl NativeStore {
-    fn call<'env, T>(
+impl StoreCalls {
+    fn new(env: Env, place: Arc<Place>, drain: &Drain<'_>) -> Result<Self> {
+        Ok(Self { place, answers: Answers::new(&env, drain)? })
+    }
+
+    fn call(
         &self,
-        env: &'env Env,
-        work: impl FnOnce(&dyn Store) -> std::result::Result<T, StoreError> + Send + 'static,
-    ) -> Result<Object<'env>>
-    where
-        T: ToNapiValue + Send + 'static,
-    {
-        let store = self.lock().clone();
-        let work = move || attempt(store.as_deref(), work);
+        env: Env,
+        ticket: u32,
+        ask: impl FnOnce(SharedStore, Call),
+    ) -> Result<Submitted> {
+        match self.place.store() {
+            Some(store) => self.answers.submit(env, ticket, |call| ask(store, call)),
+            None => Ok(Either::B(Answer::Fault(Fault::closed()).into())),
+        }
+    }
+}
 
-        let Some(threads) = &self.threads else {
-            let settled: PromiseRaw<'_, T> = match work() {
-                Ok(value) => PromiseRaw::resolve(env, value)?,
-                Err(fault) => PromiseRaw::reject(env, fault.into_error(*env))?,
-            };
-            return Ok(Object::from_raw(env.raw(), settled.raw()));
-        };
+impl Place {
+    fn new(store: impl Store + 'static) -> Arc<Self> {
+        let store: Box<dyn Store> = Box::new(store);
+        Arc::new(Self { store: Mutex::new(Some(Arc::new(Metered::new(store)))) })
+    }
 
-        let (deferred, promise) = env.create_deferred()?;
-        self.pending.fetch_add(1, Ordering::Relaxed);
-        let pending = Arc::clone(&self.pending);
-        threads.submit(move |admission| {
-            let outcome = match admission {
-                Admission::Run => work(),
-                Admission::Closed => Err(Fault::closed()),
-                Admission::Full => Err(Fault::overloaded()),
-            };
-            // Before it settles: whoever was answered must not find the call pending still.
-            pending.fetch_sub(1, Ordering::Relaxed);
-            settle(deferred, outcome);
-        });
-        Ok(promise)
+    fn store(&self) -> Option<SharedStore> {
+        self.lock().clone()
+    }
+
+    /// Lets go of the store: connections end with the last call, and a file is written out and
+    /// closed when that has ended.
+    fn close(&self) {
+        drop(self.lock().take());
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<SharedStore>> {
@@ -255,75 +312,26 @@ impl NativeStore {
     }
 }
 
-/// Calls the store. A panic in there is an outcome too, or its promise would stay pending.
-fn attempt<T>(
-    store: Option<&Metered<Box<dyn Store>>>,
-    work: impl FnOnce(&dyn Store) -> std::result::Result<T, StoreError>,
-) -> std::result::Result<T, Fault> {
-    let store = store.ok_or_else(Fault::closed)?;
-    catch_unwind(AssertUnwindSafe(|| work(store)))
-        .map_err(|_| Fault::panicked())?
-        .map_err(Fault::from)
+/// Answers `call` with the reply to the one request that was made for it.
+fn answer(call: Call) -> store::Done {
+    Box::new(|outcome| {
+        call.finish(outcome.and_then(|reply| match reply {
+            Reply::Create(flag) | Reply::Touch(flag) => Ok(Answer::Flag(flag)),
+            Reply::Destroy | Reply::Save => Ok(Answer::Done),
+            Reply::Load(Some(payload)) => Ok(Answer::Text(payload.into_json())),
+            Reply::Load(None) => Ok(Answer::None),
+            _ => Err(StoreError::Protocol),
+        }));
+    })
 }
 
-type Resolver<T> = Box<dyn FnOnce(Env) -> Result<T>>;
-
-/// From any thread. The error becomes a JavaScript object on JavaScript's thread.
-fn settle<T: ToNapiValue + Send + 'static>(
-    deferred: JsDeferred<T, Resolver<T>>,
-    outcome: std::result::Result<T, Fault>,
-) {
-    deferred.resolve(Box::new(move |env| outcome.map_err(|fault| fault.into_error(env))));
-}
-
-fn shared(store: Box<dyn Store>) -> Mutex<Option<SharedStore>> {
-    Mutex::new(Some(Arc::new(Metered::new(store))))
+fn payload(env: Env, json: String) -> Result<Payload> {
+    Payload::parse(json).map_err(|it| Fault::from(it).into_error(env))
 }
 
 fn ttl(env: Env, seconds: f64) -> Result<Ttl> {
-    // A cast from a float saturates: nonsense becomes 0, which the engine refuses.
-    Ttl::from_seconds((seconds.ceil() as u64).min(MAX_TTL_SECONDS))
+    // A cast from a float saturates: nonsense becomes 0, which the engine refuses. What should
+    // live longer than the engine counts lives as long as that.
+    Ttl::from_seconds((seconds.ceil() as u64).min(Ttl::MAX.as_seconds()))
         .map_err(|it| Fault::from(it).into_error(env))
-}
-
-/// 40,000 days, the most that the engine counts. What should live longer lives as long as that.
-const MAX_TTL_SECONDS: u64 = 40_000 * 86_400;
-
-fn operation(figures: &OperationFigures) -> StoreOperation {
-    StoreOperation {
-        calls: figures.calls as f64,
-        errors: figures.errors as f64,
-        p50_micros: figures.latency_quantile(0.50).as_micros() as f64,
-        p99_micros: figures.latency_quantile(0.99).as_micros() as f64,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn memory() -> Metered<Box<dyn Store>> {
-        Metered::new(Box::new(MemoryStore::new(MemoryConfig::default()).expect("legal")))
-    }
-
-    #[test]
-    fn a_store_that_panics_is_a_fault_and_not_an_unsettled_promise() {
-        let outcome = attempt::<()>(Some(&memory()), |_| panic!("on purpose"));
-
-        assert_eq!(outcome.unwrap_err().code(), "ERR_SESSION_STORE_INTERNAL");
-    }
-
-    #[test]
-    fn a_closed_store_is_a_fault() {
-        let outcome = attempt(None, |_| Ok(()));
-
-        assert_eq!(outcome.unwrap_err().code(), "ERR_SESSION_STORE_CLOSED");
-    }
-
-    #[test]
-    fn an_error_of_the_store_keeps_its_kind() {
-        let outcome = attempt::<()>(Some(&memory()), |_| Err(StoreError::TimedOut));
-
-        assert_eq!(outcome.unwrap_err().code(), "ERR_SESSION_STORE_TIMEOUT");
-    }
 }

@@ -13,8 +13,8 @@ import { SECRET } from './support/pipeline.js'
 onEveryDriver((driver) => {
   async function start(): Promise<{ server: ServerType; url: string }> {
     const app = new Hono<SessionEnv>()
-    const { redis } = driver.config()
-    app.use(session({ driver: driver.name, secret: SECRET, ...(redis ? { redis } : {}) }))
+    const { redis, file } = driver.config()
+    app.use(session({ driver: driver.name, secret: SECRET, file, ...(redis ? { redis } : {}) }))
     app.post('/login', async (c) => {
       await c.get('session').regenerate()
       c.get('session').put('user', 'alice')

@@ -15,8 +15,8 @@ onEveryDriver((driver) => {
   /** An application that answers `/` with `handler`, and any other path with the session. */
   function application(handler: Handler): Hono<SessionEnv> {
     const app = new Hono<SessionEnv>()
-    const { redis } = driver.config()
-    app.use(session({ driver: driver.name, secret: SECRET, ...(redis ? { redis } : {}) }))
+    const { redis, file } = driver.config()
+    app.use(session({ driver: driver.name, secret: SECRET, file, ...(redis ? { redis } : {}) }))
     app.get('/', handler)
     app.get('/session', (c) => c.json(c.get('session').all()))
     return app
@@ -122,6 +122,25 @@ onEveryDriver((driver) => {
     assert.equal(await response.text(), 'late')
   })
 
+  test('a handler can save before it answers, and one cookie goes out', async () => {
+    for (const answer of [
+      (c: Context) => c.redirect('/session', 303),
+      () => new Response(null, { status: 204 }),
+    ]) {
+      const app = application(async (c) => {
+        await c.get('session').regenerate()
+        c.get('session').put('user', 1)
+        await c.get('session').save({ raw: c })
+        return answer(c)
+      })
+
+      const response = await app.request('/')
+
+      assert.equal(sessionCookies(response).length, 1)
+      assert.deepEqual(await stored(app, response), { user: 1 })
+    }
+  })
+
   test('a visitor without data gets no cookie', async () => {
     const response = await application((c) => c.text('hello')).request('/')
 
@@ -142,8 +161,8 @@ onEveryDriver((driver) => {
 
   test('the facade works in handlers, and requests at once do not mix', async () => {
     const app = new Hono<SessionEnv>()
-    const { redis } = driver.config()
-    app.use(session({ driver: driver.name, secret: SECRET, ...(redis ? { redis } : {}) }))
+    const { redis, file } = driver.config()
+    app.use(session({ driver: driver.name, secret: SECRET, file, ...(redis ? { redis } : {}) }))
     app.get('/:name', async (c) => {
       Session.put('name', c.req.param('name'))
       await new Promise((resolve) => setTimeout(resolve, 0))

@@ -109,6 +109,7 @@ test('logging out while Redis is gone is an error, not a silent nothing', GUARD,
     await own.stop()
     session.flush()
     await session.regenerate()
+    await session.save({})
   })
 
   await assert.rejects(logout, SessionStoreError)

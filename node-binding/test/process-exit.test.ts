@@ -3,11 +3,15 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { listen } from './support/misbehaving-server.js'
 import { RedisServer } from './support/redis-server.js'
 
 const GUARD = { timeout: 30_000 }
+const INDEX = new URL('../dist/index.js', import.meta.url).href
 const NATIVE = new URL('../dist/native.js', import.meta.url).href
 const RECORD = JSON.stringify('{"id":"some-id","data":{},"flash_next":{}}')
 
@@ -27,7 +31,11 @@ async function run(url: string, script: string) {
     const options = { url: ${JSON.stringify(url)}, prefix: '', poolSize: 2, deadlineMs: 700 }
     const store = NativeStore.redis(options)
     ${script}`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program])
+  // A program that does not end must not outlive its test.
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    timeout: GUARD.timeout,
+    killSignal: 'SIGKILL',
+  })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -107,6 +115,71 @@ test('a store that is garbage with calls pending still answers them', GUARD, asy
 
   assert.deepEqual(await run(server.url, program), ended('50'))
 })
+
+test('a call that is answered at once keeps no process alive', GUARD, async () => {
+  const program = `
+    const memory = NativeStore.memory({ maxBytes: 1 << 20 })
+    await memory.save(${RECORD}, 60, Date.now())
+    console.log(await memory.load('some-id', Date.now()))`
+
+  assert.deepEqual(await run(server.url, program), ended(JSON.parse(RECORD)))
+})
+
+test('in a worker too a call keeps the thread alive until it is answered', GUARD, async () => {
+  const script = `
+    const source = \`
+      import { parentPort } from 'node:worker_threads'
+      import { native } from \${JSON.stringify(${JSON.stringify(NATIVE)})}
+      const store = native().NativeStore.redis(\${JSON.stringify(options)})
+      for (let round = 0; round < 3; round++) await store.save(\${JSON.stringify(${RECORD})}, 60, 0)
+      store.load('some-id', 0).then((record) => parentPort.postMessage(record))\`
+    const url = new URL('data:text/javascript,' + encodeURIComponent(source))
+    const workers = Array.from({ length: 3 }, () => new Worker(url))
+    for (const worker of workers) {
+      worker.once('message', (record) => console.log(record))
+      worker.once('exit', (code) => console.log('ended', code))
+    }`
+
+  const { output, ...end } = await run(server.url, script)
+
+  const lines = output.split('\n').sort()
+  assert.deepEqual(end, { code: 0, signal: null })
+  const records = Array.from({ length: 3 }, () => JSON.parse(RECORD))
+  assert.deepEqual(lines, ['ended 0', 'ended 0', 'ended 0', ...records].sort())
+})
+
+for (const durability of ['immediate', 'eventual']) {
+  test(
+    `what a file acknowledged is there when the process has ended (${durability})`,
+    GUARD,
+    async (t) => {
+      const folder = await mkdtemp(join(tmpdir(), 'rudder-session-'))
+      t.after(() => rm(folder, { recursive: true }))
+      const path = join(folder, 'sessions.redb')
+      const open = `const file = NativeStore.file(${JSON.stringify({ path, durability, deadlineMs: 5000 })})`
+
+      const write = `${open}
+      await file.save(${RECORD}, 60, Date.now())
+      console.log('saved')`
+      const exit = `
+      const { FileDriver } = await import(${JSON.stringify(INDEX)})
+      const cookie = { name: 'sid', secure: false, httpOnly: true, sameSite: 'lax', path: '/' }
+      const file = new FileDriver({ driver: 'file', lifetime: 1, secret: 'of this test', cookie,
+        file: ${JSON.stringify({ path, durability })} })
+      await file.persist({ id: 'other-id', data: {}, flash_next: {} }, 60)
+      process.exit(0)`
+      const read = `${open}
+      console.log(await file.load('some-id', Date.now()))
+      console.log(await file.load('other-id', Date.now()))`
+
+      assert.deepEqual(await run(server.url, write), ended('saved'))
+      assert.deepEqual(await run(server.url, exit), ended(''))
+      const record = JSON.parse(RECORD)
+      const both = [record, record.replace('some-id', 'other-id')].join('\n')
+      assert.deepEqual(await run(server.url, read), ended(both))
+    },
+  )
+}
 
 test('a listening application still ends when its server closes', GUARD, async () => {
   const program = `

@@ -1,13 +1,16 @@
 /** The addon's store: promises that settle once, errors with a code, shared connections. */
 
 import assert from 'node:assert/strict'
-import { stat } from 'node:fs/promises'
-import type { Socket } from 'node:net'
-import { after, before, test } from 'node:test'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, type TestContext, test } from 'node:test'
 import { setImmediate as tick } from 'node:timers/promises'
-import { sessionMiddleware } from '@rudderjs/session-native'
+import { SessionStoreError, sessionMiddleware } from '@rudderjs/session-native'
 import { native } from '../dist/native.js'
-import { listen } from './support/misbehaving-server.js'
+import type { NativeStore } from '../dist/native-store.js'
+import { closedPort, listen } from './support/misbehaving-server.js'
 import { Browser, config } from './support/pipeline.js'
 import { Monitor, RedisServer } from './support/redis-server.js'
 
@@ -35,6 +38,32 @@ function openStore(changes: Partial<Parameters<typeof redisStore>[0]> = {}) {
 function redisStore(options: Parameters<ReturnType<typeof native>['NativeStore']['redis']>[0]) {
   return native().NativeStore.redis(options)
 }
+
+type Kind = 'memory' | 'file' | 'redis'
+
+async function openKind(t: TestContext, kind: Kind): Promise<NativeStore> {
+  const { NativeStore } = native()
+  const open = async () => {
+    if (kind === 'memory') return NativeStore.memory({ maxBytes: 1 << 20 })
+    if (kind === 'redis') return openStore({ prefix: `${t.name}:` })
+    const path = join(await temporaryFolder(t), 'sessions.redb')
+    return NativeStore.file({ path, durability: 'immediate', deadlineMs: 5000 })
+  }
+  const store = await open()
+  t.after(() => store.close())
+  return store
+}
+
+async function temporaryFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'rudder-session-'))
+  t.after(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+const record = (id: string, n: number) => `{"id":"${id}","data":{"n":${n}},"flash_next":{}}`
+
+/** An instant at which every record of these tests is alive. */
+const NOW = 1_700_000_000_000
 
 test('a record is exactly SET prefix+id json EX seconds, and a plain client reads it', async (t) => {
   const monitor = await Monitor.start(server)
@@ -112,18 +141,182 @@ for (const [name, code, act] of misuse) {
   })
 }
 
-for (const kind of ['memory', 'redis'] as const) {
-  test(`a closed ${kind} store rejects, and closing twice is fine`, async () => {
-    const store =
-      kind === 'redis' ? openStore() : native().NativeStore.memory({ maxBytes: 1 << 20 })
+for (const kind of ['memory', 'file', 'redis'] as const) {
+  test(`a closed ${kind} store rejects, and closing twice is fine`, async (t) => {
+    const store = await openKind(t, kind)
 
     store.close()
     store.close()
 
     await assert.rejects(store.load(ID, 0), { code: 'ERR_SESSION_STORE_CLOSED' })
     await assert.rejects(store.save(RECORD, 60, 0), { code: 'ERR_SESSION_STORE_CLOSED' })
+    assert.deepEqual([store.stats().load.calls, store.stats().pending], [0, 0])
+  })
+
+  test(`${kind}: create writes once, and never over what is there`, async (t) => {
+    const store = await openKind(t, kind)
+
+    assert.equal(await store.create(record('a', 1), 60, NOW), true)
+    assert.equal(await store.create(record('a', 2), 60, NOW), false)
+
+    assert.equal(await store.load('a', NOW), record('a', 1))
+  })
+
+  test(`${kind}: update saves, merges, or finds the session gone`, async (t) => {
+    const store = await openKind(t, kind)
+    await store.create(record('a', 1), 60, NOW)
+
+    assert.equal(await store.update(record('a', 1), record('a', 2), 60, NOW), true)
+    const ours = '{"id":"a","data":{"n":1,"ours":1},"flash_next":{}}'
+    const merged = '{"id":"a","data":{"n":2,"ours":1},"flash_next":{}}'
+    assert.equal(await store.update(record('a', 1), ours, 60, NOW), merged)
+    assert.equal(await store.load('a', NOW), merged)
+    await store.destroy('a')
+    assert.equal(await store.update(merged, record('a', 3), 60, NOW), false)
+    assert.equal(await store.load('a', NOW), null)
+
+    const { merges, writesToGone } = store.stats()
+    assert.deepEqual([merges, writesToGone], [1, 1])
+  })
+
+  test(`${kind}: regenerate moves, merges, or finds the session gone`, async (t) => {
+    const store = await openKind(t, kind)
+    await store.create(record('a', 1), 60, NOW)
+
+    assert.equal(await store.regenerate(record('a', 1), record('b', 2), 60, NOW), true)
+    assert.deepEqual(
+      [await store.load('a', NOW), await store.load('b', NOW)],
+      [null, record('b', 2)],
+    )
+    const ours = '{"id":"c","data":{"n":1,"ours":1},"flash_next":{}}'
+    const merged = '{"id":"c","data":{"n":2,"ours":1},"flash_next":{}}'
+    assert.equal(await store.regenerate(record('b', 1), ours, 60, NOW), merged)
+    assert.equal(await store.load('c', NOW), merged)
+    await store.destroy('c')
+    assert.equal(await store.regenerate(merged, record('d', 3), 60, NOW), false)
+    assert.equal(await store.load('d', NOW), null)
+  })
+
+  test(`${kind}: an update under another id is refused`, async (t) => {
+    const store = await openKind(t, kind)
+
+    const attempt = store.update(record('a', 1), record('b', 1), 60, NOW)
+
+    await assert.rejects(attempt, { code: 'ERR_SESSION_PAYLOAD' })
+  })
+
+  test(`${kind}: each of many callers keeps its own AsyncLocalStorage`, async (t) => {
+    const store = await openKind(t, kind)
+    const context = new AsyncLocalStorage<number>()
+    const callers = Array.from({ length: 100 }, (_, n) => n)
+
+    const seen = await Promise.all(
+      callers.map((n) =>
+        context.run(n, async () => {
+          await store.save(record(`id-${n}`, n), 60, NOW)
+          await store.load(`id-${n}`, NOW)
+          return context.getStore()
+        }),
+      ),
+    )
+
+    assert.deepEqual(seen, callers)
   })
 }
+
+test('when Redis dies with calls under way, each is answered exactly once', GUARD, async (t) => {
+  const own = await RedisServer.start()
+  t.after(() => own.stop())
+  const store = openStore({ url: own.url, deadlineMs: 1000 })
+  t.after(() => store.close())
+  const answers = Array.from({ length: 5000 }, () => 0)
+  const count = (n: number) => () => {
+    answers[n] = (answers[n] ?? 0) + 1
+  }
+  const calls = answers.map((_, n) => {
+    const call =
+      n % 2 === 0 ? store.load(`id-${n}`, NOW) : store.save(record(`id-${n}`, n), 60, NOW)
+    return call.then(count(n), count(n))
+  })
+
+  await calls[0]
+  await own.stop()
+  await Promise.all(calls)
+
+  assert.ok(answers.every((count) => count === 1))
+  assert.equal(store.stats().pending, 0)
+  await assert.rejects(store.load('x', NOW), SessionStoreError)
+})
+
+test('a store that is down refuses at once after a while, and counts it', GUARD, async (t) => {
+  const store = openStore({ url: `redis://127.0.0.1:${await closedPort()}` })
+  t.after(() => store.close())
+
+  for (let call = 0; call < 100; call++) {
+    await assert.rejects(store.load(ID, NOW), { code: 'ERR_SESSION_STORE_UNREACHABLE' })
+  }
+
+  assert.ok(store.stats().callsNotTried > 0)
+})
+
+test('a record that is no payload is none, and counted', async (t) => {
+  const client = await server.client()
+  const store = openStore()
+  t.after(() => {
+    client.close()
+    store.close()
+  })
+  await client.call('SET', 'session:broken', '{"id":')
+
+  assert.equal(await store.load('broken', NOW), null)
+  assert.equal(store.stats().unreadableRecords, 1)
+})
+
+for (const durability of ['immediate', 'eventual'] as const) {
+  test(`a file keeps its sessions for the next store (${durability})`, async (t) => {
+    const path = join(await temporaryFolder(t), 'sessions.redb')
+    const options = { path, durability, deadlineMs: 5000 }
+    const first = native().NativeStore.file(options)
+    await first.save(record('a', 1), 60, NOW)
+    first.close()
+
+    const second = native().NativeStore.file(options)
+    t.after(() => second.close())
+
+    assert.equal(await second.load('a', NOW), record('a', 1))
+    assert.equal(await second.load('a', NOW + 60_000), null)
+  })
+}
+
+test('a file that was just closed opens again at once', async (t) => {
+  const path = join(await temporaryFolder(t), 'sessions.redb')
+
+  for (let round = 0; round < 30; round++) {
+    const store = native().NativeStore.file({ path, durability: 'immediate', deadlineMs: 5000 })
+    const saves = Array.from({ length: 20 }, (_, n) => store.save(record(`id-${n}`, n), 60, NOW))
+    store.close()
+    await Promise.all(saves)
+  }
+})
+
+test('a file that does not open says why, and stays as it is', async (t) => {
+  const folder = await temporaryFolder(t)
+  const open = (name: string) =>
+    native().NativeStore.file({
+      path: join(folder, name),
+      durability: 'immediate',
+      deadlineMs: 5000,
+    })
+  const store = open('sessions.redb')
+  t.after(() => store.close())
+  await writeFile(join(folder, 'letter.txt'), 'Dear reader')
+
+  const code = 'ERR_SESSION_STORE_FILE'
+  assert.throws(() => open('sessions.redb'), { code, message: 'session file is in use' })
+  assert.throws(() => open('letter.txt'), { code, message: /not a session file/ })
+  assert.throws(() => open('no/folder'), { code, message: /cannot be opened/ })
+  assert.equal(await readFile(join(folder, 'letter.txt'), 'utf8'), 'Dear reader')
+})
 
 test('closing rejects the calls that wait, and lets the running one end', GUARD, async (t) => {
   const { port } = await listen(t)
@@ -144,7 +337,7 @@ test('closing rejects the calls that wait, and lets the running one end', GUARD,
 test('more calls than the queue holds are refused at once, as busy', GUARD, async (t) => {
   const { port } = await listen(t)
   const store = openStore({ url: `redis://127.0.0.1:${port}`, poolSize: 1, deadlineMs: 1000 })
-  const calls = Array.from({ length: 10_100 }, () => store.load(ID, 0))
+  const calls = Array.from({ length: 66_000 }, () => store.load(ID, 0))
   const settled = Promise.allSettled(calls)
 
   await assert.rejects(calls.at(-1) as Promise<unknown>, {
@@ -158,9 +351,11 @@ test('more calls than the queue holds are refused at once, as busy', GUARD, asyn
 })
 
 test('pending calls leave the libuv pool free', GUARD, async (t) => {
-  const waiting: Socket[] = []
+  const waiting: (() => void)[] = []
   const { port } = await listen(t, (socket, chunk) => {
-    if (chunk.includes('GET')) waiting.push(socket)
+    // Calls that go together come together.
+    const loads = chunk.split('GET').length - 1
+    if (loads > 0) waiting.push(() => socket.write('$-1\r\n'.repeat(loads)))
     else socket.write('+OK\r\n')
   })
   const store = openStore({ url: `redis://127.0.0.1:${port}`, poolSize: 8, deadlineMs: 15_000 })
@@ -176,7 +371,7 @@ test('pending calls leave the libuv pool free', GUARD, async (t) => {
   assert.equal(pending, 8, 'the file system answered while every store call was waiting')
 
   while (pending > 0) {
-    for (const socket of waiting.splice(0)) socket.write('$-1\r\n')
+    for (const answer of waiting.splice(0)) answer()
     await tick()
   }
   await Promise.all(calls)

@@ -12,7 +12,7 @@ import { PLACEHOLDER_SECRET } from './secret.js'
 import { expiresAtMs, ttlSecondsOf } from './time.js'
 
 /** Where the payload lives between requests. */
-export type DriverName = 'cookie' | 'memory' | 'redis'
+export type DriverName = 'cookie' | 'memory' | 'file' | 'redis'
 
 /** What happens to a request whose session cannot be loaded because the store is out of reach. */
 export type OnStoreFailure = 'guest' | 'fail'
@@ -30,8 +30,12 @@ export interface CookieConfig {
 export interface RedisConfig {
   /** Goes before the session id to name a record. Default `session:`. */
   prefix?: string
-  /** `redis://[user:password@]host[:port][/db]` or `redis+unix:///path`. */
+  /** `redis[s]://[user:password@]host[:port][/db]`, TLS with the s, or `redis+unix:///path`. */
   url?: string
+  /** With TLS: the authorities to trust, in PEM. Default: those of the system. */
+  ca?: string | undefined
+  /** `host:port` of each sentinel; the host of `url` is then the name of the master. */
+  sentinels?: string[]
   host?: string
   port?: number
   password?: string
@@ -47,6 +51,19 @@ export interface MemoryConfig {
   maxBytes?: number
 }
 
+/** Settings of the `file` driver. */
+export interface FileConfig {
+  /** The file; it is made if it is not there, its folder is not. One process at a time has it. */
+  path: string
+  /**
+   * When a write is safe from a crash: `immediate` before it is answered, `eventual` a tenth of
+   * a second later, which is many times faster. Default `immediate`.
+   */
+  durability?: 'immediate' | 'eventual'
+  /** Milliseconds that one call may wait for the disk. Default 5000. */
+  deadlineMs?: number
+}
+
 /** What every way to configure a session shares. */
 interface CommonConfig {
   /** Keys the signatures. In a list the first one signs, and all of them verify. */
@@ -55,8 +72,16 @@ interface CommonConfig {
   rejectLegacyCookies?: boolean
   redis?: RedisConfig
   memory?: MemoryConfig
+  /** Wanted by the `file` driver. */
+  file?: FileConfig | undefined
   /** Default `guest`. */
   onStoreFailure?: OnStoreFailure
+  /**
+   * Whether a save writes over what other requests to the same session have saved or destroyed
+   * meanwhile, as @rudderjs/session does. Default `false`: their writes are kept, and a session
+   * that is gone stays gone.
+   */
+  lastWriteWins?: boolean
   /** Whether a visitor without a cookie gets a session at once, before there is data in it. */
   storeEmpty?: boolean
 }
@@ -81,9 +106,13 @@ export interface SessionOptions extends CommonConfig {
 /** A configuration that was checked. Passing it on cannot fail any more. */
 export interface ResolvedConfig extends SessionConfig {
   secrets: string[]
-  redis: Required<Pick<RedisConfig, 'prefix' | 'deadlineMs' | 'poolSize'>> & { url: string }
+  redis: Required<Pick<RedisConfig, 'url' | 'prefix' | 'deadlineMs' | 'poolSize' | 'sentinels'>> &
+    Pick<RedisConfig, 'ca'>
   memory: Required<MemoryConfig>
+  /** Always there with the `file` driver. */
+  file: Required<FileConfig> | undefined
   onStoreFailure: OnStoreFailure
+  lastWriteWins: boolean
   rejectLegacyCookies: boolean
   storeEmpty: boolean
 }
@@ -115,7 +144,7 @@ export function withDefaults(options: SessionOptions): SessionConfig {
  */
 export function resolveConfig(config: SessionConfig, storeEmpty: boolean): ResolvedConfig {
   if (typeof config !== 'object' || config === null) throw invalid('config', 'expected an object')
-  oneOf('driver', config.driver, ['cookie', 'memory', 'redis'])
+  oneOf('driver', config.driver, ['cookie', 'memory', 'file', 'redis'])
   checkLifetime(config.lifetime)
   checkCookie(config.cookie)
   const onStoreFailure = config.onStoreFailure ?? 'guest'
@@ -128,7 +157,9 @@ export function resolveConfig(config: SessionConfig, storeEmpty: boolean): Resol
     memory: {
       maxBytes: positiveInteger('memory.maxBytes', config.memory?.maxBytes ?? 64 * 1024 * 1024),
     },
+    file: resolveFile(config),
     onStoreFailure,
+    lastWriteWins: flag('lastWriteWins', config.lastWriteWins ?? false),
     rejectLegacyCookies: flag('rejectLegacyCookies', config.rejectLegacyCookies ?? false),
     storeEmpty: flag('storeEmpty', config.storeEmpty ?? storeEmpty),
   }
@@ -199,20 +230,39 @@ function refuseInjection(field: string, label: string, value: unknown): void {
 function resolveRedis(redis: RedisConfig): ResolvedConfig['redis'] {
   const prefix = redis.prefix ?? 'session:'
   if (typeof prefix !== 'string') throw invalid('redis.prefix', 'expected a string')
+  const { ca, sentinels = [] } = redis
+  if (ca !== undefined && typeof ca !== 'string') throw invalid('redis.ca', 'expected PEM text')
+  if (!Array.isArray(sentinels) || !sentinels.every((it) => typeof it === 'string')) {
+    throw invalid('redis.sentinels', 'expected a list of host:port')
+  }
   return {
     prefix,
+    ca,
+    sentinels,
     url: redis.url === undefined ? urlOf(redis) : checkUrl(redis.url),
     deadlineMs: positiveInteger('redis.deadlineMs', redis.deadlineMs ?? 500),
     poolSize: positiveInteger('redis.poolSize', redis.poolSize ?? 4),
   }
 }
 
+function resolveFile({ driver, file }: SessionConfig): ResolvedConfig['file'] {
+  if (file === undefined && driver !== 'file') return undefined
+  const { path, durability = 'immediate', deadlineMs = 5000 } = file ?? {}
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw invalid('file.path', 'expected the path of a file')
+  }
+  oneOf('file.durability', durability, ['immediate', 'eventual'])
+  return { path, durability, deadlineMs: positiveInteger('file.deadlineMs', deadlineMs) }
+}
+
+const PROTOCOLS = ['redis:', 'rediss:', 'redis+unix:', 'valkey:', 'valkeys:', 'valkey+unix:']
+
 function checkUrl(url: unknown): string {
   const protocol = typeof url === 'string' && URL.canParse(url) ? new URL(url).protocol : ''
-  if (!['redis:', 'valkey:', 'redis+unix:', 'valkey+unix:'].includes(protocol)) {
+  if (!PROTOCOLS.includes(protocol)) {
     throw invalid(
       'redis.url',
-      'expected redis://[user:password@]host[:port][/db] or redis+unix:///path',
+      'expected redis[s]://[user:password@]host[:port][/db] or redis+unix:///path',
     )
   }
   return url as string
@@ -251,7 +301,8 @@ function flag(field: string, value: unknown): boolean {
   return value
 }
 
-function invalid(field: string, reason: string): SessionConfigError {
+/** Says which field is wrong, and how. */
+export function invalid(field: string, reason: string): SessionConfigError {
   return new SessionConfigError(field, `[Rudder][session] Invalid ${field}: ${reason}.`)
 }
 

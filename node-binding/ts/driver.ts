@@ -4,17 +4,25 @@
  *   CookieDriver   cookie value = signed envelope; nothing is kept here
  *   StoreDriver    cookie value = signed id; the payload is in a NativeStore
  *     MemoryDriver   ... in this process
- *     RedisDriver    ... in Redis, as `SET <prefix><id> <json> EX <seconds>`
+ *     FileDriver     ... in a file of this machine
+ *     RedisDriver    ... in Redis, under the name <prefix><id>, as JSON
  *
  * A cookie value that is refused gives a fresh payload. A store that does not answer gives a
  * SessionStoreError, never a fresh payload: the session may be alive and well.
  */
 
-import { resolveConfig, type SessionConfig } from './config.js'
+import { invalid, resolveConfig, type SessionConfig } from './config.js'
 import { fromNative, SessionStoreError } from './errors.js'
 import { type NativeCodec, native, type StoreStats } from './native.js'
-import { freshPayload, parsePayload, payloadText, type SessionPayload } from './payload.js'
-import { type OpenStore, openMemoryStore, openRedisStore } from './store.js'
+import {
+  freshPayload,
+  loadedPayload,
+  parsePayload,
+  payloadText,
+  type SessionPayload,
+  type SessionRecord,
+} from './payload.js'
+import { type OpenStore, openFileStore, openMemoryStore, openRedisStore } from './store.js'
 import { expiresAtMs } from './time.js'
 
 /** The life of a payload outside a request. Anything of this shape can back a SessionInstance. */
@@ -25,6 +33,45 @@ export interface SessionDriver {
   persist(payload: SessionPayload, ttlSeconds: number): Promise<string>
   /** Forgets the payload called `id`. To forget what is not there succeeds. */
   destroy(id: string): Promise<void>
+}
+
+/** A symbol, so that no driver of another maker has such a method by chance. */
+export const COMMIT = Symbol.for('rudderjs.session.commit')
+
+/**
+ * A driver that saves onto what was loaded, so that nothing another request wrote is lost.
+ *
+ * `persist` and `destroy` are for those who have a payload and no record.
+ */
+export interface RecordDriver extends SessionDriver {
+  /**
+   * Saves `payload` onto `base`, the record that it was loaded from or last saved as, or makes a
+   * new one if there is no such record.
+   *
+   * If the payload's id is another than that of `base`, the record moves: the new one is there
+   * before the old one goes.
+   *
+   * @returns `null` if the session is gone: destroyed meanwhile, or expired. Then nothing was
+   *   written.
+   */
+  [COMMIT](
+    base: SessionRecord | null,
+    payload: SessionPayload,
+    ttlSeconds: number,
+  ): Promise<Commit | null>
+}
+
+/** What became of a payload. */
+export interface Commit {
+  cookieValue: string
+  /** To save onto next time. */
+  record: SessionRecord
+  /** Whether the record under the old id may still be there. */
+  oldRemains: boolean
+}
+
+export function isRecordDriver(driver: SessionDriver): driver is RecordDriver {
+  return COMMIT in driver
 }
 
 /** The payload is in the cookie. A cookie that was sent once stays good until its expiry. */
@@ -53,13 +100,16 @@ export class CookieDriver implements SessionDriver {
 }
 
 /** The payload is in a store, and the cookie holds its signed id. */
-export class StoreDriver implements SessionDriver {
+export class StoreDriver implements RecordDriver {
   readonly #codec: NativeCodec
   readonly #open: OpenStore
+  readonly #lastWriteWins: boolean
 
   constructor(config: SessionConfig, open: OpenStore) {
-    this.#codec = createCodec(resolveConfig(config, true).secrets)
+    const { secrets, lastWriteWins } = resolveConfig(config, true)
+    this.#codec = createCodec(secrets)
     this.#open = open
+    this.#lastWriteWins = lastWriteWins
   }
 
   async load(cookieValue: string | undefined): Promise<SessionPayload> {
@@ -68,9 +118,56 @@ export class StoreDriver implements SessionDriver {
     if (!id) return freshPayload()
     const text = await answered(() => this.#open.store.load(id, Date.now()))
     // A record that is gone does not pass its id on: a planted cookie would name the session.
-    return (text === null ? null : parsePayload(text)) ?? freshPayload()
+    return (text === null ? null : loadedPayload(text)) ?? freshPayload()
   }
 
+  async [COMMIT](
+    base: SessionRecord | null,
+    payload: SessionPayload,
+    ttlSeconds: number,
+  ): Promise<Commit | null> {
+    const record = { id: payload.id, text: payloadText(payload) }
+    const commit = { cookieValue: this.#codec.sign(payload.id), record, oldRemains: false }
+    const write = this.#lastWriteWins ? this.#overwrite : this.#saveOnto
+    try {
+      const alive = await answered(() => write.call(this, base, record, ttlSeconds))
+      return alive ? commit : null
+    } catch (error) {
+      if (error instanceof SessionStoreError && error.saved) return { ...commit, oldRemains: true }
+      throw error
+    }
+  }
+
+  async #saveOnto(base: SessionRecord | null, { id, text }: SessionRecord, ttlSeconds: number) {
+    const { store } = this.#open
+    const now = Date.now()
+    if (base === null) {
+      const created = await store.create(text, ttlSeconds, now)
+      // Only an earlier attempt of ours can have made it: nobody else knows this id yet.
+      if (!created) await store.save(text, ttlSeconds, now)
+      return true
+    }
+    const moves = base.id !== id
+    const outcome = moves
+      ? await store.regenerate(base.text, text, ttlSeconds, now)
+      : await store.update(base.text, text, ttlSeconds, now)
+    return outcome !== false
+  }
+
+  /** What @rudderjs/session does: whatever happened meanwhile is written over. */
+  async #overwrite(base: SessionRecord | null, { id, text }: SessionRecord, ttlSeconds: number) {
+    const { store } = this.#open
+    await store.save(text, ttlSeconds, Date.now())
+    if (base === null || base.id === id) return true
+    try {
+      await store.destroy(base.id)
+    } catch (error) {
+      throw error instanceof SessionStoreError ? error.butSaved() : error
+    }
+    return true
+  }
+
+  /** Writes over whatever is there. */
   async persist(payload: SessionPayload, ttlSeconds: number): Promise<string> {
     const text = payloadText(payload)
     await answered(() => this.#open.store.save(text, ttlSeconds, Date.now()))
@@ -96,6 +193,16 @@ export class StoreDriver implements SessionDriver {
 export class MemoryDriver extends StoreDriver {
   constructor(config: SessionConfig) {
     super(config, openMemoryStore(resolveConfig(config, true).memory))
+  }
+}
+
+/** Sessions in a file, which one process at a time has open. They survive a restart. */
+export class FileDriver extends StoreDriver {
+  /** @throws {SessionStoreError} with the code `ERR_SESSION_STORE_FILE` if it does not open. */
+  constructor(config: SessionConfig) {
+    const { file } = resolveConfig(config, true)
+    if (!file) throw invalid('file.path', 'expected the path of a file')
+    super(config, openFileStore(file))
   }
 }
 

@@ -8,8 +8,12 @@
 
 import type { DriverName, ResolvedConfig } from './config.js'
 import {
+  COMMIT,
   CookieDriver,
+  FileDriver,
+  isRecordDriver,
   MemoryDriver,
+  type RecordDriver,
   RedisDriver,
   type SessionDriver,
   StoreDriver,
@@ -31,6 +35,8 @@ export interface EngineStats {
   driver: DriverName
   load: OperationStats
   save: OperationStats
+  /** Saves that gave the session another id; not counted under `save`. */
+  regenerate: OperationStats
   destroy: OperationStats
   /** The store's own counters; `null` for the `cookie` driver, which has no store. */
   store: StoreStats | null
@@ -44,7 +50,10 @@ export class SessionEngine {
   readonly #store: StoreDriver | null
   readonly #meter = new Meter()
 
-  /** @throws {SessionConfigError} for what only the addon can check, such as a Redis URL. */
+  /**
+   * @throws {SessionConfigError} for what only the addon can check, such as a Redis URL.
+   * @throws {SessionStoreError} if the file of the `file` driver does not open.
+   */
   constructor(config: ResolvedConfig) {
     this.config = config
     const driver = createDriver(config)
@@ -54,11 +63,12 @@ export class SessionEngine {
 
   /** How often the driver was called so far, and how long it took. */
   stats(): EngineStats {
-    const { load, save, destroy } = this.#meter
+    const { load, save, regenerate, destroy } = this.#meter
     return {
       driver: this.config.driver,
       load: { ...load },
       save: { ...save },
+      regenerate: { ...regenerate },
       destroy: { ...destroy },
       store: this.#store?.stats() ?? null,
     }
@@ -80,6 +90,8 @@ function createDriver(config: ResolvedConfig): SessionDriver {
       return new CookieDriver(config)
     case 'memory':
       return new MemoryDriver(config)
+    case 'file':
+      return new FileDriver(config)
     case 'redis':
       return new RedisDriver(config)
   }
@@ -88,9 +100,25 @@ function createDriver(config: ResolvedConfig): SessionDriver {
 class Meter {
   readonly load = zero()
   readonly save = zero()
+  readonly regenerate = zero()
   readonly destroy = zero()
 
   wrap(driver: SessionDriver): SessionDriver {
+    return isRecordDriver(driver) ? this.#wrapRecords(driver) : this.#wrap(driver)
+  }
+
+  #wrapRecords(driver: RecordDriver): RecordDriver {
+    return {
+      ...this.#wrap(driver),
+      [COMMIT]: (base, payload, ttlSeconds) => {
+        const moves = base !== null && base.id !== payload.id
+        const stats = moves ? this.regenerate : this.save
+        return timed(stats, () => driver[COMMIT](base, payload, ttlSeconds))
+      },
+    }
+  }
+
+  #wrap(driver: SessionDriver): SessionDriver {
     return {
       load: (cookieValue: string | undefined) => timed(this.load, () => driver.load(cookieValue)),
       persist: (payload: SessionPayload, ttlSeconds: number) =>

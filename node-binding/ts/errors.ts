@@ -11,6 +11,8 @@
  * never an error: a refused cookie is a fresh session.
  */
 
+import type { StoreFault } from '../native.js'
+
 /** The base of every error that this package throws on purpose. Tell errors apart by `code`. */
 export class SessionError extends Error {
   /** Stable across releases; messages are not. */
@@ -46,18 +48,35 @@ export class SessionPayloadError extends SessionError {
 /**
  * The store did not answer, or answered with an error. It is unknown whether there is a session.
  *
- * `code` is `ERR_SESSION_STORE_` and one of `TIMEOUT`, `UNREACHABLE`, `BUSY`, `SERVER`, `CLOSED`,
- * `TOO_LARGE`.
+ * `code` is `ERR_SESSION_STORE_` and one of `BUSY`, `CLOSED`, `CONFLICT`, `FILE`, `INTERNAL`,
+ * `SERVER`, `TIMEOUT`, `TOO_LARGE`, `UNREACHABLE`.
  */
 export class SessionStoreError extends SessionError {
   override readonly retryable: boolean
 
+  /**
+   * Whether the session is saved all the same, under the new id that `regenerate()` gave it, and
+   * only the record under its old id may still be there.
+   */
+  readonly saved: boolean
+
   /** The HTTP status that fits, for frameworks which read `error.status`. */
   readonly status = 503
 
-  constructor(code: string, message: string, options?: ErrorOptions & { retryable?: boolean }) {
+  constructor(
+    code: string,
+    message: string,
+    options?: ErrorOptions & { retryable?: boolean; saved?: boolean },
+  ) {
     super(code, message, options)
     this.retryable = options?.retryable ?? false
+    this.saved = options?.saved ?? false
+  }
+
+  /** The same error, of which is now known that the session is saved. */
+  butSaved(): SessionStoreError {
+    const { code, message, retryable } = this
+    return new SessionStoreError(code, message, { retryable, saved: true })
   }
 }
 
@@ -70,19 +89,20 @@ export class SessionNativeError extends SessionError {
 
 /** Gives an error of the addon the class that its `code` stands for. Others pass unchanged. */
 export function fromNative(error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') {
-    return error
-  }
+  if (error instanceof SessionError || !(error instanceof Error)) return error
+  if (!('code' in error) || !String(error.code).startsWith('ERR_SESSION_')) return error
   const { code, message } = error
+  const retryable = 'retryable' in error && error.retryable === true
+  return fromFault({ code: String(code), message, retryable, saved: false })
+}
+
+/** The error that a fault of the addon stands for. */
+export function fromFault({ code, message, retryable, saved }: StoreFault): SessionError {
   if (code === 'ERR_SESSION_CONFIG') {
     // The addon writes "field: what is wrong".
     const [, field = 'config', reason = message] = /^([\w.]+): (.*)$/s.exec(message) ?? []
     return new SessionConfigError(field, `[Rudder][session] Invalid ${field}: ${reason}.`)
   }
   if (code === 'ERR_SESSION_PAYLOAD') return new SessionPayloadError(message)
-  if (code.startsWith('ERR_SESSION_STORE_')) {
-    const retryable = 'retryable' in error && error.retryable === true
-    return new SessionStoreError(code, message, { retryable })
-  }
-  return error
+  return new SessionStoreError(code, message, { retryable, saved })
 }

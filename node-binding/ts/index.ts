@@ -9,13 +9,20 @@
 export type {
   CookieConfig,
   DriverName,
+  FileConfig,
   MemoryConfig,
   OnStoreFailure,
   RedisConfig,
   SessionConfig,
   SessionOptions,
 } from './config.js'
-export { CookieDriver, MemoryDriver, RedisDriver, type SessionDriver } from './driver.js'
+export {
+  CookieDriver,
+  FileDriver,
+  MemoryDriver,
+  RedisDriver,
+  type SessionDriver,
+} from './driver.js'
 export type { EngineStats, OperationStats, SessionEngine } from './engine.js'
 export {
   SessionConfigError,

@@ -6,21 +6,50 @@
  */
 
 import { createRequire } from 'node:module'
-import type { NativeCodec, NativeStore } from '../native.js'
-import { SessionNativeError } from './errors.js'
-
-export type {
+import type {
+  FileOptions,
   MemoryOptions,
   NativeCodec,
-  NativeStore,
+  RedisOptions,
+  StoreCalls,
+} from '../native.js'
+import { SessionNativeError } from './errors.js'
+import { NativeStore } from './native-store.js'
+
+export type {
+  FileOptions,
+  MemoryOptions,
+  NativeCodec,
   RedisOptions,
   StoreStats,
 } from '../native.js'
 
-/** What the addon exports. */
+/** What the addon offers. */
 export interface NativeAddon {
   NativeCodec: typeof NativeCodec
-  NativeStore: typeof NativeStore
+  NativeStore: NativeStores
+}
+
+/** The kinds of stores. */
+export interface NativeStores {
+  /**
+   * A store in the memory of this process.
+   *
+   * @throws An error with the code `ERR_SESSION_CONFIG`.
+   */
+  memory(options: MemoryOptions): NativeStore
+  /**
+   * A store in a file. Opens it, which repairs a file that was not closed in order.
+   *
+   * @throws An error with the code `ERR_SESSION_STORE_FILE`, whose message says why.
+   */
+  file(options: FileOptions): NativeStore
+  /**
+   * A store in Redis. Connects when it is first used.
+   *
+   * @throws An error with the code `ERR_SESSION_CONFIG`.
+   */
+  redis(options: RedisOptions): NativeStore
 }
 
 /**
@@ -29,16 +58,33 @@ export interface NativeAddon {
  * @throws {SessionNativeError} when there is no binary for this platform, or it does not load.
  */
 export function native(): NativeAddon {
-  loaded ??= load()
+  loaded ??= withPromises(load())
   return loaded
+}
+
+/** What is in the binary. */
+interface Binary {
+  NativeCodec: typeof NativeCodec
+  StoreCalls: typeof StoreCalls
+}
+
+function withPromises({ NativeCodec, StoreCalls }: Binary): NativeAddon {
+  return {
+    NativeCodec,
+    NativeStore: {
+      memory: (options) => new NativeStore((drain) => StoreCalls.memory(options, drain)),
+      file: (options) => new NativeStore((drain) => StoreCalls.file(options, drain)),
+      redis: (options) => new NativeStore((drain) => StoreCalls.redis(options, drain)),
+    },
+  }
 }
 
 let loaded: NativeAddon | undefined
 
-function load(): NativeAddon {
+function load(): Binary {
   const file = `rudder-session.${platformTag()}.node`
   try {
-    return createRequire(import.meta.url)(`../${file}`) as NativeAddon
+    return createRequire(import.meta.url)(`../${file}`) as Binary
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'
     throw new SessionNativeError(

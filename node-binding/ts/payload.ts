@@ -3,7 +3,8 @@
  *
  *   {"id":"..","data":{..},"flash_next":{..}}  <-->  SessionPayload
  *
- * Knows no cookie, no store and no clock.
+ * Remembers the text that a payload was read from, for saving onto it. Knows no cookie, no store
+ * and no clock.
  */
 
 import { randomUUID } from 'node:crypto'
@@ -27,8 +28,27 @@ export function isFresh(payload: SessionPayload): boolean {
   return fresh.has(payload)
 }
 
-// Not a field of the payload: a payload has exactly the keys that go on the wire.
+/** What a store holds of a session. */
+export interface SessionRecord {
+  id: string
+  text: string
+}
+
+/** The payload in the text of a record, which `recordOf` then knows. */
+export function loadedPayload(text: string): SessionPayload | null {
+  const payload = parsePayload(text)
+  if (payload) records.set(payload, { id: payload.id, text })
+  return payload
+}
+
+/** The record that `payload` came from, if `loadedPayload` read it. */
+export function recordOf(payload: SessionPayload): SessionRecord | null {
+  return records.get(payload) ?? null
+}
+
+// Not fields of the payload: a payload has exactly the keys that go on the wire.
 const fresh = new WeakSet<SessionPayload>()
+const records = new WeakMap<SessionPayload, SessionRecord>()
 
 /**
  * Reads the text of a payload.

@@ -50,15 +50,13 @@ export async function closeSession(session: SessionInstance): Promise<string | n
     return await session.saveToCookie()
   } catch (error) {
     reportSaveFailure(error)
-    return null
+    return session.unsentCookie
   }
 }
 
 export function reportSaveFailure(error: unknown): void {
-  console.error(
-    '[Rudder] session.save() failed; the response is preserved without a refreshed session cookie.',
-    error,
-  )
+  const saved = error instanceof SessionStoreError && error.saved
+  console.error(saved ? OLD_REMAINS : NOT_SAVED, error)
 }
 
 /** One line a minute for each engine: an outage meets every request. */
@@ -72,6 +70,13 @@ function warnOutage(engine: SessionEngine, error: SessionStoreError): void {
       `(${error.code}: ${error.message}).`,
   )
 }
+
+const NOT_SAVED =
+  '[Rudder] session.save() failed; the response is preserved without a refreshed session cookie.'
+
+const OLD_REMAINS =
+  '[Rudder] session.save() failed to remove the record under the old id, which may still be ' +
+  'there; the session has its new id.'
 
 const lastWarning = new WeakMap<SessionEngine, number>()
 

@@ -3,14 +3,18 @@
  *
  *   driver.load -> payload -> SessionInstance -> payload -> driver.persist -> Set-Cookie
  *
+ * With a driver that keeps records a payload is saved onto the record that it was loaded from;
+ * with any other driver it is persisted, whatever happened meanwhile.
+ *
  * Values are held by reference and become JSON only when saved. This is the one place that
  * decides whether a session is dirty. Nothing here reads a request.
  */
 
 import { randomUUID } from 'node:crypto'
 import type { SessionConfig } from './config.js'
-import type { SessionDriver } from './driver.js'
-import { isFresh, type SessionPayload } from './payload.js'
+import { COMMIT, isRecordDriver, type RecordDriver, type SessionDriver } from './driver.js'
+import { SessionStoreError } from './errors.js'
+import { isFresh, recordOf, type SessionPayload, type SessionRecord } from './payload.js'
 import { appendSetCookie, type CookieResponse, setCookieText } from './set-cookie.js'
 import { ttlSecondsOf } from './time.js'
 
@@ -27,9 +31,14 @@ export class SessionInstance {
   #dirty: boolean
   #fresh: boolean
   #available = true
-  /** Records that regenerate() could not remove. */
+  /** What the driver holds of this session, as far as this request knows. */
+  #record: SessionRecord | null
+  /** Ids whose records are to go and may still be there. */
   readonly #leftovers = new Set<string>()
+  #unsentCookie: string | null = null
   readonly #driver: SessionDriver
+  /** The driver, if it can save onto the record that this session came from. */
+  readonly #records: RecordDriver | null
   readonly #config: SessionConfig
 
   constructor(payload: SessionPayload, driver: SessionDriver, config: SessionConfig) {
@@ -39,7 +48,11 @@ export class SessionInstance {
     // Incoming flash is consumed by this request, read or not, so the record must change.
     this.#dirty = Object.keys(this.#flash).length > 0
     this.#fresh = isFresh(payload)
+    this.#record = recordOf(payload)
     this.#driver = driver
+    // Of a payload that somebody made by hand it is not known what is stored.
+    const known = this.#fresh || this.#record !== null
+    this.#records = known && isRecordDriver(driver) ? driver : null
     this.#config = config
   }
 
@@ -154,17 +167,19 @@ export class SessionInstance {
    * Call it whenever privileges change (login, logout, role switch), or an id planted before
    * the change stays good after it (session fixation).
    *
-   * `memory` and `redis`: the old record is gone when this resolves. `cookie`: there is no
-   * record; the old cookie stays good until the expiry signed into it.
+   * `memory`, `file` and `redis`: the session moves when it is saved. Its new record is there
+   * before the old one goes, so that a failure loses nothing, and the old cookie is worth
+   * nothing from then on. `cookie`: there is no record; the old cookie stays good until the
+   * expiry signed into it. Any other driver: the old record is destroyed at once.
    *
-   * @throws {SessionStoreError} if the old record may still be there. The id has changed all
-   *   the same, and the removal is tried again when the session is saved.
+   * @throws What the `destroy` of such another driver throws. The id has changed all the same,
+   *   and the removal is tried again when the session is saved.
    */
   async regenerate(): Promise<void> {
     const old = this.#id
     this.#id = randomUUID()
     this.#dirty = true
-    if (!this.#available) return
+    if (!this.#available || this.#records) return
     this.#leftovers.add(old)
     await this.#removeLeftovers()
   }
@@ -178,28 +193,74 @@ export class SessionInstance {
     this.#dirty = true
   }
 
-  /** Saves the session if it is dirty, and adds the cookie to `res`. */
+  /**
+   * Saves the session if it is dirty, and adds the cookie to `res`.
+   *
+   * Called at the end of the request by itself. A handler that must not answer before it is
+   * sure, as of a logout, awaits it too; what is saved is not saved again.
+   *
+   * @throws {SessionStoreError} if the session could not be saved, or, with `saved`, if it is,
+   *   but its record under the old id may still be there.
+   */
   async save(res: CookieResponse): Promise<void> {
-    const text = await this.saveToCookie()
-    if (text !== null) appendSetCookie(res, text)
+    let text: string | null = null
+    try {
+      text = await this.saveToCookie()
+    } finally {
+      text ??= this.#unsentCookie
+      if (text !== null) appendSetCookie(res, text)
+    }
   }
 
   /**
    * Saves the session if it is dirty. For those who write an adapter.
    *
-   * @returns The text of the `Set-Cookie` header to send, or `null` if there is none to send.
+   * @returns The text of the `Set-Cookie` header to send, or `null` if there is none to send:
+   *   nothing had to be saved, or the session is gone, destroyed by another request or expired,
+   *   and nothing was written.
+   * @throws {SessionStoreError} as `save` does.
    */
   async saveToCookie(): Promise<string | null> {
+    this.#unsentCookie = null
     if (!this.#dirty || !this.#available) return null
     if (this.#fresh && this.#config.storeEmpty === false && this.#isEmpty()) return null
 
     const payload = { id: this.#id, data: this.#data, flash_next: this.#flashNext }
     const ttlSeconds = ttlSecondsOf(this.#config.lifetime)
+    if (this.#records) return this.#commit(this.#records, payload, ttlSeconds)
     const value = await this.#driver.persist(payload, ttlSeconds)
     this.#dirty = false
     this.#fresh = false
     await this.#removeLeftovers()
     return setCookieText(value, this.#config.cookie, ttlSeconds)
+  }
+
+  /** The `Set-Cookie` text to send though `saveToCookie` has thrown: the session is saved. */
+  get unsentCookie(): string | null {
+    return this.#unsentCookie
+  }
+
+  async #commit(
+    records: RecordDriver,
+    payload: SessionPayload,
+    ttlSeconds: number,
+  ): Promise<string | null> {
+    const commit = await records[COMMIT](this.#record, payload, ttlSeconds)
+    this.#dirty = false
+    this.#fresh = false
+    if (commit === null) return null
+
+    if (commit.oldRemains && this.#record) this.#leftovers.add(this.#record.id)
+    this.#record = commit.record
+    const text = setCookieText(commit.cookieValue, this.#config.cookie, ttlSeconds)
+    try {
+      await this.#removeLeftovers()
+    } catch (error) {
+      this.#unsentCookie = text
+      this.#dirty = true
+      throw error instanceof SessionStoreError ? error.butSaved() : error
+    }
+    return text
   }
 
   #isEmpty(): boolean {

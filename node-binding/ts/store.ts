@@ -1,5 +1,5 @@
 /**
- * Opens native stores, and lets those who want the same Redis share one.
+ * Opens native stores, and lets those who want the same Redis or the same file share one.
  *
  *   settings  -->  OpenStore { store, release() }
  *
@@ -7,9 +7,11 @@
  * each edit, and connections must not pile up.
  */
 
+import { resolve } from 'node:path'
 import type { ResolvedConfig } from './config.js'
-import { fromNative } from './errors.js'
-import { type NativeStore, native } from './native.js'
+import { fromNative, SessionStoreError } from './errors.js'
+import { native } from './native.js'
+import type { NativeStore } from './native-store.js'
 
 /** A store, and how to say that one is done with it. */
 export interface OpenStore {
@@ -24,19 +26,51 @@ export function openMemoryStore(memory: ResolvedConfig['memory']): OpenStore {
   return { store, release: () => store.close() }
 }
 
+/**
+ * A store in a file, shared with whoever opened one with the same settings.
+ *
+ * @throws {SessionStoreError} with the code `ERR_SESSION_STORE_FILE` if it does not open.
+ */
+export function openFileStore(file: NonNullable<ResolvedConfig['file']>): OpenStore {
+  const { durability, deadlineMs } = file
+  const path = resolve(file.path)
+  return share(['file', path, durability, deadlineMs], () => {
+    try {
+      return native().NativeStore.file({ path, durability, deadlineMs })
+    } catch (error) {
+      const known = fromNative(error)
+      if (!(known instanceof SessionStoreError)) throw known
+      const { code, message, retryable } = known
+      const text = `[Rudder][session] ${message} (file.path: ${path}).`
+      throw new SessionStoreError(code, text, { retryable, cause: known })
+    }
+  })
+}
+
 /** A store in Redis, shared with whoever opened one with the same settings. */
 export function openRedisStore(redis: ResolvedConfig['redis']): OpenStore {
+  const { url, ca, sentinels, prefix, poolSize, deadlineMs } = redis
+  const options = {
+    url,
+    prefix,
+    poolSize,
+    deadlineMs,
+    sentinels,
+    ...(ca === undefined ? {} : { ca }),
+  }
+  return share(['redis', url, ca, sentinels, prefix, poolSize, deadlineMs], () =>
+    create(() => native().NativeStore.redis(options)),
+  )
+}
+
+function share(settings: unknown[], open: () => NativeStore): OpenStore {
   const registry = globalThis as { [SHARED]?: Map<string, SharedStore> }
-  registry[SHARED] ??= new Map()
+  registry[SHARED] ??= closedAtExit(new Map())
   const stores = registry[SHARED]
 
-  const { url, prefix, poolSize, deadlineMs } = redis
-  const settings = JSON.stringify([url, prefix, poolSize, deadlineMs])
-  const shared = stores.get(settings) ?? {
-    store: create(() => native().NativeStore.redis({ url, prefix, poolSize, deadlineMs })),
-    users: 0,
-  }
-  stores.set(settings, shared)
+  const name = JSON.stringify(settings)
+  const shared = stores.get(name) ?? { store: open(), users: 0 }
+  stores.set(name, shared)
   shared.users += 1
 
   let released = false
@@ -45,7 +79,7 @@ export function openRedisStore(redis: ResolvedConfig['redis']): OpenStore {
     released = true
     shared.users -= 1
     if (shared.users > 0) return
-    stores.delete(settings)
+    stores.delete(name)
     shared.store.close()
   }
   return { store: shared.store, release }
@@ -56,7 +90,15 @@ interface SharedStore {
   users: number
 }
 
-const SHARED = Symbol.for('rudderjs.session.redisStores')
+/** process.exit() says nothing to the addon, which may have to write a file out. */
+function closedAtExit(stores: Map<string, SharedStore>): Map<string, SharedStore> {
+  process.once('exit', () => {
+    for (const { store } of stores.values()) store.close()
+  })
+  return stores
+}
+
+const SHARED = Symbol.for('rudderjs.session.sharedStores')
 
 function create(open: () => NativeStore): NativeStore {
   try {

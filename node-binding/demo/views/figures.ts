@@ -7,7 +7,7 @@
 
 import { html } from 'hono/html'
 import { CHART, count, dots, micros } from '../drawing.js'
-import type { FiguresSnapshot } from '../figures.js'
+import type { FiguresSnapshot, IncidentFigures } from '../figures.js'
 import type { Html } from './layout.js'
 
 export function figuresSection(figures: FiguresSnapshot): Html {
@@ -30,6 +30,7 @@ ${chart(recentMicros)}
 <div class="tables">
 ${operations(figures.operations)}
 ${figures.store ? store(figures.store) : null}
+${figures.incidents ? incidents(figures.incidents) : null}
 </div>
 </section>`
 }
@@ -88,6 +89,23 @@ function store(figures: NonNullable<FiguresSnapshot['store']>): Html {
   )}
 </tbody></table>`
 }
+
+function incidents(figures: IncidentFigures): Html {
+  return html`
+<table>
+<caption>When requests meet</caption>
+<tbody>${INCIDENTS.map(
+    ([name, text]) => html`
+<tr><th scope="row">${text}</th><td>${counted(`incidents.${name}`, figures[name])}</td></tr>`,
+  )}
+</tbody></table>`
+}
+
+const INCIDENTS: readonly [keyof IncidentFigures, string][] = [
+  ['merges', 'Saves merged with another request\u2019s'],
+  ['writesToGone', 'Saves after a logout, not done'],
+  ['foreignRecords', 'Records of another session, not served'],
+]
 
 function counted(path: string, value: number): Html {
   return html`<span data-figure="${path}" data-unit="count">${count(value)}</span>`

@@ -80,7 +80,7 @@ what your browser carries, and how long the engine took.</p>
 }
 
 function otherDrivers(driver: string): Html {
-  const others = ['cookie', 'memory', 'redis'].filter((other) => other !== driver)
+  const others = ['file', 'memory', 'cookie', 'redis'].filter((other) => other !== driver)
   return html`
 <footer>
 <h2>Start it another way</h2>

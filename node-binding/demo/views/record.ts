@@ -50,5 +50,6 @@ function json(value: unknown): Html {
 const WHERE = {
   cookie: 'It travels inside the cookie. The server keeps nothing.',
   memory: 'It is in the memory of this process, and ends with it. The cookie carries the id only.',
+  file: 'It is in a file on the server, and outlives a restart. The cookie carries the id only.',
   redis: html`It is in Redis, as <code>session:</code> and the id. The cookie carries the id only.`,
 }

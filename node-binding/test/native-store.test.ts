@@ -1,0 +1,100 @@
+/** The promises of store calls: one for each call, settled by number, and forgotten then. */
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate as tick } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { SessionConfigError, SessionStoreError } from '@rudderjs/session-native'
+import { NativeStore } from '../dist/native-store.js'
+
+/** A store over an addon that answers when the test does. */
+function stub() {
+  const tickets: number[] = []
+  let answer: (tickets: number[], answers: unknown[]) => void = () => {}
+  const store = new NativeStore((drain) => {
+    answer = drain
+    const load = (ticket: number, id: string) => {
+      if (id === 'wrong') throw Object.assign(new Error('ttl: no'), { code: 'ERR_SESSION_CONFIG' })
+      if (id === 'at once') return 'record'
+      tickets.push(ticket)
+      return ticket
+    }
+    return { load } as never
+  })
+  return { store, tickets, answer: (...args: Parameters<typeof answer>) => answer(...args) }
+}
+
+const FAULT = { code: 'ERR_SESSION_STORE_BUSY', message: 'm', retryable: true, saved: false }
+
+test('one drain settles many calls, each with its own answer', async () => {
+  const { store, tickets, answer } = stub()
+  const calls = ['a', 'b', 'c'].map((id) => store.load(id, 0))
+
+  answer(tickets.toReversed(), ['third', FAULT, null])
+
+  const [a, b, c] = await Promise.allSettled(calls)
+  assert.deepEqual(
+    [a, c],
+    [
+      { status: 'fulfilled', value: null },
+      { status: 'fulfilled', value: 'third' },
+    ],
+  )
+  assert.ok(b?.status === 'rejected' && b.reason instanceof SessionStoreError)
+  assert.deepEqual([b.reason.code, b.reason.retryable], ['ERR_SESSION_STORE_BUSY', true])
+})
+
+test('what the addon answers or throws at once settles at once', async () => {
+  const { store, tickets } = stub()
+
+  assert.equal(await store.load('at once', 0), 'record')
+  await assert.rejects(store.load('wrong', 0), { code: 'ERR_SESSION_CONFIG' })
+  assert.deepEqual(tickets, [])
+})
+
+test('a number is used again once its call is settled, and never before', async () => {
+  const { store, tickets, answer } = stub()
+  const [first, second] = [store.load('a', 0), store.load('b', 0)]
+  answer([tickets[0] as number], ['done'])
+  await first
+
+  await store.load('at once', 0)
+  await store.load('wrong', 0).catch(() => {})
+  const third = store.load('c', 0)
+
+  assert.equal(tickets[2], tickets[0])
+  assert.notEqual(tickets[0], tickets[1])
+  answer(tickets.slice(1), ['b', 'c'])
+  assert.deepEqual(await Promise.all([second, third]), ['b', 'c'])
+})
+
+test('a settled promise is not held', async () => {
+  const { store, tickets, answer } = stub()
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const settled = async () => {
+    const call = store.load('a', 0)
+    answer(tickets, ['record'])
+    await call
+    return new WeakRef(call)
+  }
+
+  const held = await settled()
+  await tick()
+  collect()
+
+  assert.equal(held.deref(), undefined)
+})
+
+test('an error of the addon that is a setting\u2019s fault names the setting', async () => {
+  const { store, tickets, answer } = stub()
+  const call = store.load('a', 0)
+  answer(tickets, [{ ...FAULT, code: 'ERR_SESSION_CONFIG', message: 'redis.url: no' }])
+
+  await assert.rejects(call, (error: unknown) => {
+    assert.ok(error instanceof SessionConfigError)
+    assert.equal(error.field, 'redis.url')
+    return true
+  })
+})
