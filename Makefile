@@ -17,7 +17,7 @@ help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: addon ts ## Start the demo at http://127.0.0.1:3000 (PORT, SESSION_DRIVER, REDIS_URL)
+run: addon ts ## Start the demo at http://127.0.0.1:3000 (PORT, SESSION_DRIVER, SESSION_FILE, REDIS_URL)
 	@cd $(NODE) && exec node build/demo/main.js
 
 .PHONY: test
