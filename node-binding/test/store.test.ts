@@ -335,8 +335,9 @@ test('closing rejects the calls that wait, and lets the running one end', GUARD,
 })
 
 test('more calls than the queue holds are refused at once, as busy', GUARD, async (t) => {
-  const { port } = await listen(t)
-  const store = openStore({ url: `redis://127.0.0.1:${port}`, poolSize: 1, deadlineMs: 1000 })
+  const { port, stop } = await listen(t)
+  // Nothing of it ends before all are submitted, however busy the machine is.
+  const store = openStore({ url: `redis://127.0.0.1:${port}`, poolSize: 1, deadlineMs: 60_000 })
   const calls = Array.from({ length: 66_000 }, () => store.load(ID, 0))
   const settled = Promise.allSettled(calls)
 
@@ -346,6 +347,7 @@ test('more calls than the queue holds are refused at once, as busy', GUARD, asyn
   })
 
   store.close()
+  stop()
   const outcomes = await settled
   assert.equal(outcomes.filter((it) => it.status === 'rejected').length, calls.length)
 })

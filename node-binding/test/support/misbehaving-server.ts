@@ -11,7 +11,7 @@ import type { TestContext } from 'node:test'
 export async function listen(
   t: TestContext,
   answer: (socket: Socket, chunk: string) => void = () => {},
-): Promise<{ port: number; connections: Socket[] }> {
+): Promise<{ port: number; connections: Socket[]; stop: () => void }> {
   const connections: Socket[] = []
   const server = createServer((socket) => {
     connections.push(socket)
@@ -20,11 +20,13 @@ export async function listen(
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  t.after(() => {
+  const { port } = server.address() as AddressInfo
+  const stop = () => {
     for (const socket of connections) socket.destroy()
     server.close()
-  })
-  return { port: (server.address() as AddressInfo).port, connections }
+  }
+  t.after(stop)
+  return { port, connections, stop }
 }
 
 /** A port on which nobody listens: it was free a moment ago. */
