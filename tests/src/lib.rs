@@ -4,6 +4,9 @@
 //! ```text
 //!   redis_server     a real redis-server of one's own, gone when dropped
 //!   scripted_server  a server that misbehaves on purpose, at the byte where it is told to
+//!   proxy            spoils what passes between a client and a real server
+//!   faults           what goes wrong then, in a short and a long version
+//!   random           numbers that are the same in each run
 //!   resp             the wire protocol of both, in a few lines
 //!   js               what JSON.parse and JSON.stringify would make of a text
 //!   allocations      counts what a piece of code allocates
@@ -13,7 +16,10 @@
 //! Nothing here is meant for anything but tests: it panics where a test should fail.
 
 pub mod allocations;
+pub mod faults;
 pub mod js;
+pub mod proxy;
+pub mod random;
 pub mod redis_server;
 pub mod resp;
 pub mod scripted_server;
