@@ -43,6 +43,10 @@ test-vectors: redis-server addon ts ## Run VECTORS=/path/to/file.json through Ru
 	(cd $(NODE) && VECTORS="$$file" npm run --silent vectors) || status=1; \
 	exit $$status
 
+.PHONY: test-faults
+test-faults: redis-server ## Run the long fault tests of the stores, some ten minutes (FAULTS="--seed 1 --soak 600 NAME")
+	cargo run --release --quiet -p rudder-session-tests --bin faults -- $(FAULTS)
+
 .PHONY: lint
 lint: $(NPM_STAMP) ## Check formatting, clippy, types and TypeScript style
 	cargo fmt --check

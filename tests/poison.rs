@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rudder_session::{Payload, RedisConfig, RedisStore, SessionId, Store, StoreError, Ttl};
 use rudder_session::{UnixMillis, store::Metered};
+use rudder_session_tests::random::Random;
 use rudder_session_tests::redis_server::free_port;
 use rudder_session_tests::resp::bulk;
 use rudder_session_tests::scripted_server::{Gate, Nowhere, ScriptedServer, Step};
@@ -234,7 +235,7 @@ fn a_pool_that_is_used_up_says_so_at_the_deadline() {
 fn sixty_four_callers_get_their_own_answers_while_connections_are_cut_at_random() {
     const CALLERS: usize = 64;
     const CALLS: usize = 150;
-    let mut random = Random(0x5eed);
+    let mut random = Random::new(0x5eed);
     let server = ScriptedServer::start(move |_| {
         let cut = Step::ObeyFor(1 + random.below(3000));
         match random.below(10) {
@@ -367,17 +368,4 @@ fn reply(who: &str) -> Vec<u8> {
 
 fn a_minute() -> Ttl {
     Ttl::from_seconds(60).expect("legal")
-}
-
-/// A sequence that is the same in each run (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
-    }
 }

@@ -189,7 +189,7 @@ fn a_server_that_is_not_itself_is_left_for_a_new_connection() {
     for (line, retryable, tries) in [
         ("-LOADING Redis is loading the dataset in memory\r\n", true, 1),
         ("-READONLY You can't write against a read only replica.\r\n", true, 2),
-        ("-MASTERDOWN Link with MASTER is down\r\n", false, 1),
+        ("-MASTERDOWN Link with MASTER is down\r\n", true, 1),
         ("-MOVED 3999 127.0.0.1:6381\r\n", false, 1),
     ] {
         let server = ScriptedServer::start(move |connection| match connection {

@@ -275,7 +275,8 @@ impl StoreError {
             | Self::TimedOut
             | Self::Unreachable => true,
             Self::Rejected { code } => {
-                matches!(code.as_str(), "LOADING" | "READONLY" | "BUSY" | "TRYAGAIN" | "OOM")
+                let passing = ["BUSY", "LOADING", "MASTERDOWN", "OOM", "READONLY", "TRYAGAIN"];
+                passing.contains(&code.as_str())
             }
             Self::InvalidId
             | Self::Protocol

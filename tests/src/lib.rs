@@ -6,6 +6,9 @@
 //!   sentinels        a master, its replica, and three sentinels that watch them
 //!   tls_server       a real redis-server with TLS, and the authority that vouches for it
 //!   scripted_server  a server that misbehaves on purpose, at the byte where it is told to
+//!   proxy            spoils what passes between a client and a real server
+//!   faults           what goes wrong then, in a short and a long version
+//!   random           numbers that are the same in each run
 //!   resp             the wire protocol of both, in a few lines
 //!   js               what JSON.parse and JSON.stringify would make of a text
 //!   allocations      counts what a piece of code allocates
@@ -15,7 +18,10 @@
 //! Nothing here is meant for anything but tests: it panics where a test should fail.
 
 pub mod allocations;
+pub mod faults;
 pub mod js;
+pub mod proxy;
+pub mod random;
 pub mod redis_server;
 pub mod resp;
 pub mod scripted_server;

@@ -5,6 +5,8 @@
 //!   127.0.0.1 : free port     TCP
 //!   no persistence, no config file, nothing left behind
 //! ```
+//!
+//! It can be stopped, killed and started again, as servers are.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -19,6 +21,7 @@ pub struct RedisServer {
     process: Child,
     port: u16,
     dir: TempDir,
+    arguments: Vec<String>,
 }
 
 impl RedisServer {
@@ -37,15 +40,10 @@ impl RedisServer {
         for _ in 0..10 {
             let dir = TempDir::new();
             let port = free_port();
-            let mut process = spawn(port, dir.path(), arguments);
-            let stdout = process.stdout.take().expect("its output is piped");
-            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-            if lines.any(|line| line.contains("Ready to accept connections")) {
-                // It must be able to go on talking, or it stops at a full pipe.
-                std::thread::spawn(move || lines.for_each(drop));
-                return Self { process, port, dir };
+            let arguments: Vec<_> = arguments.iter().map(|&it| it.to_owned()).collect();
+            if let Some(process) = spawn_until_ready(port, dir.path(), &arguments) {
+                return Self { process, port, dir, arguments };
             }
-            process.wait().expect("it has ended");
         }
         panic!("redis-server does not start; run it by hand with {arguments:?} to see why");
     }
@@ -68,6 +66,34 @@ impl RedisServer {
     /// A plain client, which knows nothing of the engine.
     pub fn client(&self) -> Client {
         Client::connect(self.port)
+    }
+
+    /// Stops the process as a debugger does (SIGSTOP): it accepts, and answers nothing.
+    pub fn stop(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a stopped process go on (SIGCONT).
+    pub fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    /// Ends the process at once (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process.kill().expect("it is ours");
+        self.process.wait().expect("it is ours");
+    }
+
+    /// Starts it again after a [`kill`](Self::kill), on the same port and in the same directory.
+    pub fn restart(&mut self) {
+        let started = spawn_until_ready(self.port, self.dir.path(), &self.arguments);
+        self.process = started.expect("its port is still free");
+    }
+
+    fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.process.id());
+        let status = Command::new("sh").args(["-c", &command]).status().expect("a shell");
+        assert!(status.success(), "{command}");
     }
 
     /// Listens to the commands that arrive.
@@ -117,7 +143,21 @@ impl Drop for TempDir {
     }
 }
 
-fn spawn(port: u16, dir: &Path, arguments: &[&str]) -> Child {
+/// `None` if it ends instead of getting ready.
+fn spawn_until_ready(port: u16, dir: &Path, arguments: &[String]) -> Option<Child> {
+    let mut process = spawn(port, dir, arguments);
+    let stdout = process.stdout.take().expect("its output is piped");
+    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+    if lines.any(|line| line.contains("Ready to accept connections")) {
+        // It must be able to go on talking, or it stops at a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        return Some(process);
+    }
+    process.wait().expect("it has ended");
+    None
+}
+
+fn spawn(port: u16, dir: &Path, arguments: &[String]) -> Child {
     let spawned = Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args(["--unixsocket", "redis.sock", "--save", "", "--appendonly", "no"])

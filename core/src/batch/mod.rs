@@ -29,7 +29,7 @@ use crate::error::StoreError;
 use answer::{Answer, Waiter};
 
 /// How much later than its deadline a call may end because it ran with others.
-pub(crate) const DEADLINE_SLACK: Duration = Duration::from_millis(50);
+pub(crate) const DEADLINE_SLACK: Duration = Duration::from_millis(25);
 
 /// Runs batches.
 pub(crate) trait Backend: Send + Sync + 'static {

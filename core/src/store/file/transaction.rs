@@ -9,6 +9,8 @@
 //! Each transaction that writes also removes some records that have expired: more than it can
 //! have added, so the file never falls behind, and few enough that nobody waits for it.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock, Weak};
@@ -49,6 +51,9 @@ pub(super) struct Database {
 
 impl Database {
     pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, OpenError> {
+        if !path.exists() {
+            make(path)?;
+        }
         let redb = redb::Database::create(path).map_err(refusal)?;
         claim(&redb)?;
         let records = RecordCheck::default();
@@ -366,6 +371,30 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Makes the file in one step: a process that is killed in the middle leaves nothing under its
+/// name, which would be taken for somebody else's file from then on.
+fn make(path: &Path) -> Result<(), OpenError> {
+    let random = SessionId::random().map_err(|_| OpenError::Io(ErrorKind::Other))?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", random.as_str()));
+    let unfinished = path.with_file_name(name);
+
+    let made = redb::Database::create(&unfinished).map_err(refusal);
+    let placed = made.and_then(|redb| claim(&redb)).and_then(|()| {
+        // A rename would replace the file of a process that was faster, so only where there are
+        // no links.
+        match fs::hard_link(&unfinished, path) {
+            Err(err) if err.kind() != ErrorKind::AlreadyExists => {
+                fs::rename(&unfinished, path).map_err(|err| OpenError::Io(err.kind()))
+            }
+            _ => Ok(()),
+        }
+    });
+    // Gone already if it was renamed.
+    let _ = fs::remove_file(&unfinished);
+    placed
+}
+
 /// Makes a new file ours; refuses one that is somebody else's.
 fn claim(redb: &redb::Database) -> Result<(), OpenError> {
     let transaction = redb.begin_write().map_err(|_| OpenError::Damaged)?;
@@ -398,7 +427,7 @@ fn refusal(error: DatabaseError) -> OpenError {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
         DatabaseError::UpgradeRequired(_) => OpenError::Foreign,
         DatabaseError::Storage(StorageError::Io(error)) => match error.kind() {
-            std::io::ErrorKind::InvalidData => OpenError::Foreign,
+            ErrorKind::InvalidData => OpenError::Foreign,
             kind => OpenError::Io(kind),
         },
         _ => OpenError::Damaged,

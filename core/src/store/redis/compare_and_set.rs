@@ -203,7 +203,10 @@ fn watch(
         transaction.extend(change.get_packed_command());
         transaction.extend(redis::cmd("EXEC").get_packed_command());
         let mut replies = connection.request(&transaction, 3, deadline)?;
-        match accepted(replies.pop().ok_or(StoreError::Protocol)?)? {
+        let executed = replies.pop().ok_or(StoreError::Protocol)?;
+        // What was refused to be queued says why; EXEC says only that something was.
+        replies.into_iter().try_for_each(|queued| accepted(queued).map(drop))?;
+        match accepted(executed)? {
             // Somebody was faster: look again.
             Value::Nil => {}
             Value::Array(mut results) => {
