@@ -177,8 +177,8 @@ struct Entry {
     expires_at: UnixMillis,
 }
 
-/// Bytes that an entry counts for. The allowance is what moka and the allocator add; measured
-/// with a million sessions of 500 bytes.
+/// Bytes that an entry counts for. The allowance for what moka and the allocator add is an
+/// estimate, not a measurement.
 fn weight(id: &SessionId, payload: &Payload) -> u32 {
     let bytes = payload.as_json().len() + id.as_str().len() + ENTRY_OVERHEAD;
     u32::try_from(bytes).unwrap_or(u32::MAX)

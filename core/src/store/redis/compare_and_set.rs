@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Each connection starts with the best method and steps down for good when its server does not
-//! know it, so the finding out costs one refused command. Removing has no native form that says
+//! know it, so the finding out costs a refused command or two. Removing has no native form that says
 //! why nothing was removed, and starts with the script.
 //!
 //! Texts are compared byte for byte. Who merges what two requests wrote is not decided here.
