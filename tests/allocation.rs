@@ -77,8 +77,11 @@ fn encoding_allocates_its_result_and_nothing_else() {
 #[test]
 fn decoding_what_we_wrote_allocates_less_than_its_length() {
     let codec = codec();
-    for len in LENGTHS {
-        let payload = payload(&"x".repeat(len));
+    for (len, is_stamped) in LENGTHS.into_iter().flat_map(|len| [(len, false), (len, true)]) {
+        let mut payload = payload(&"x".repeat(len));
+        if is_stamped {
+            payload.set_created_at(NOW);
+        }
         let value = codec.encode(&payload, NOW);
 
         let (decoded, allocations) =
@@ -88,6 +91,46 @@ fn decoding_what_we_wrote_allocates_less_than_its_length() {
         assert_eq!(allocations.calls, 1);
         assert!(allocations.bytes < value.len(), "{allocations:?} for {}", value.len());
     }
+}
+
+#[test]
+fn text_passes_through_used_buffers_without_an_allocation() {
+    let codec = codec();
+    for len in LENGTHS {
+        let payload = payload(&"x".repeat(len));
+        let (mut value, mut text, mut signed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut round_trip = || {
+            let json = payload.as_json().as_bytes();
+            codec.encode_text_into(json, NOW, &mut value).expect("a payload");
+            codec.decode_text_into(&value, NOW, LegacyCookies::Reject, &mut text).expect("ours");
+            codec.sign_into(&text, &mut signed);
+            codec.verify_bytes(&signed) == Ok(json)
+        };
+        assert!(round_trip());
+
+        let (came_back, allocations) = count(&mut round_trip);
+
+        assert!(came_back);
+        assert_eq!(allocations, Allocations::default(), "{len} bytes");
+    }
+}
+
+#[test]
+fn a_refused_cookie_leaves_the_buffers_as_large_as_they_were() {
+    let codec = codec();
+    let (mut value, mut text) = (Vec::new(), Vec::new());
+    codec.encode_text_into(payload("x").as_json().as_bytes(), NOW, &mut value).expect("a payload");
+    codec.decode_text_into(&value, NOW, LegacyCookies::Reject, &mut text).expect("ours");
+    let malformed = codec.sign(&base64_simd::URL_SAFE_NO_PAD.encode_to_string("{"));
+
+    for bad in [malformed.as_bytes(), b"unsigned", &value[1..]] {
+        let refused = codec.decode_text_into(bad, NOW, LegacyCookies::Reject, &mut text);
+        assert!(refused.is_err());
+    }
+    let (decoded, allocations) =
+        count(|| codec.decode_text_into(&value, NOW, LegacyCookies::Reject, &mut text));
+
+    assert_eq!((decoded, allocations), (Ok(()), Allocations::default()));
 }
 
 #[test]

@@ -2,11 +2,13 @@
 //! sign is refused, and JSON is what `JSON.parse` says it is.
 
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
-use proptest::string::string_regex;
+use proptest::sample::{Index, select, subsequence};
 use rudder_session::{CookieCodec, DecodeError, KeyRing, LegacyCookies, Payload, PayloadError};
 use rudder_session::{SessionId, UnixMillis, cookie};
 use rudder_session_tests::js;
+use rudder_session_tests::json_text::{
+    json_text, key, nearly_json, number_text, object_text, string_text, white_space,
+};
 
 proptest! {
     #![proptest_config(config(500))]
@@ -59,6 +61,52 @@ proptest! {
         prop_assert_eq!(payload.id_json(), id.trim_matches([' ', '\t', '\n', '\r']));
         // Once spelled our way, it stays as it is.
         prop_assert_eq!(Payload::parse(payload.as_json()), Ok(payload.clone()));
+    }
+
+    #[test]
+    fn the_extra_fields_of_a_record_are_kept_verbatim_if_they_are_what_they_should_be(
+        created_at in prop_oneof![number_text(), json_text()],
+        moved_to in prop_oneof!["\"[A-Za-z0-9_-]{1,40}\"", json_text()],
+        moved_until in prop_oneof![number_text(), json_text()],
+        fields in subsequence(vec!["created_at", "moved_to", "moved_until", "exp", "x"], 0..=5)
+            .prop_shuffle(),
+    ) {
+        let value = |field: &str| match field {
+            "created_at" => &created_at,
+            "moved_to" => &moved_to,
+            "moved_until" => &moved_until,
+            _ => "5",
+        };
+        let member = |field: &&str| format!(",\"{field}\":{}", value(field));
+        let extra: String = fields.iter().map(member).collect();
+        let text = format!(r#"{{"id":"a","data":{{}},"flash_next":{{}}{extra}}}"#);
+
+        let payload = Payload::parse(text.as_str()).expect("a payload");
+
+        let is_instant = |text: &str| {
+            let seen = js::parse(text).expect("JSON");
+            matches!(seen, js::Value::Number(it) if it.abs() <= 8.64e15)
+        };
+        let is_id = |text: &str| {
+            let inside = text.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+            inside.and_then(SessionId::parse).is_some()
+        };
+        let moves = fields.contains(&"moved_to") && fields.contains(&"moved_until")
+            && is_id(&moved_to) && is_instant(&moved_until);
+        let kept = |field: &&str| match *field {
+            "created_at" => fields.contains(field) && is_instant(&created_at),
+            _ => moves,
+        };
+        let in_order = ["created_at", "moved_to", "moved_until"];
+        let expected: String = in_order.iter().filter(|it| kept(it)).map(member).collect();
+        let expected = format!(r#"{{"id":"a","data":{{}},"flash_next":{{}}{expected}}}"#);
+        prop_assert_eq!(payload.as_json(), &expected);
+        prop_assert_eq!(payload.is_forwarding(), moves);
+        prop_assert_eq!(payload.created_at().is_some(), kept(&"created_at"));
+        // Once spelled our way, it stays as it is, in a cookie too.
+        prop_assert_eq!(Payload::parse(expected), Ok(payload.clone()));
+        let value = codec(b"key").encode(&payload, NOW);
+        prop_assert_eq!(codec(b"key").decode(&value, NOW, LegacyCookies::Reject), Ok(payload));
     }
 
     #[test]
@@ -311,91 +359,4 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     // Bytes that mean something here come up often enough only if they are asked for.
     let telling = prop::collection::vec(select(b"AZaz09-_.=;{}\"\\: \0\xff\xc3".to_vec()), 0..100);
     prop_oneof![some, telling, ".*".prop_map(String::into_bytes)]
-}
-
-fn white_space() -> impl Strategy<Value = String> {
-    string_regex("[ \t\n\r]{0,2}").expect("a pattern")
-}
-
-fn key() -> impl Strategy<Value = String> {
-    prop_oneof![
-        select(vec!["a", "b", "0", "10", "__proto__", "", "\u{e9}", "\"", "\\", "\u{1f36a}"])
-            .prop_map(str::to_owned),
-        ".{0,6}",
-    ]
-}
-
-/// Any string, with its quotes: plain characters, escapes, halves of surrogate pairs.
-fn string_text() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        "[^\"\\\\\u{0}-\u{1f}]{1,6}",
-        "\\\\u[0-9a-fA-F]{4}",
-        "\\\\u[dD][89abAB][0-9a-f]{2}\\\\u[dD][c-fC-F][0-9a-f]{2}",
-        "\\\\[\"\\\\/bfnrt]",
-    ];
-    prop::collection::vec(piece, 0..5).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
-}
-
-fn number_text() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "-?(0|[1-9][0-9]{0,3})",
-        "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,4})?",
-    ]
-}
-
-/// Any key, with its quotes; some come up often, so that there are duplicates.
-fn key_text() -> impl Strategy<Value = String> {
-    let common = vec!["\"a\"", "\"\\u0061\"", "\"b\"", "\"0\"", "\"__proto__\"", "\"\""];
-    prop_oneof![select(common).prop_map(str::to_owned), string_text()]
-}
-
-/// Any JSON, in any spelling, with white space inside but not around it.
-fn json_text() -> impl Strategy<Value = String> {
-    let literal = select(vec!["null", "true", "false", "[]", "{}"]).prop_map(str::to_owned);
-    let leaf = prop_oneof![literal, number_text(), string_text()];
-    leaf.prop_recursive(8, 40, 5, |inner| {
-        prop_oneof![
-            (prop::collection::vec(inner.clone(), 0..5), white_space())
-                .prop_map(|(elements, space)| list('[', &elements, &space, ']')),
-            object_of(inner),
-        ]
-    })
-}
-
-fn object_text() -> impl Strategy<Value = String> {
-    object_of(json_text().boxed())
-}
-
-fn object_of(value: BoxedStrategy<String>) -> impl Strategy<Value = String> {
-    (prop::collection::vec((key_text(), value), 0..5), white_space()).prop_map(
-        |(members, space)| {
-            let members: Vec<String> = members
-                .into_iter()
-                .map(|(key, value)| format!("{key}{space}:{space}{value}"))
-                .collect();
-            list('{', &members, &space, '}')
-        },
-    )
-}
-
-fn list(open: char, parts: &[String], space: &str, close: char) -> String {
-    format!("{open}{space}{}{space}{close}", parts.join(&format!("{space},{space}")))
-}
-
-/// JSON, and JSON with something wrong in one or two places.
-fn nearly_json() -> impl Strategy<Value = String> {
-    let wrong = select(vec![
-        "", ",", ":", "{", "}", "[", "]", "\"", "\\", "0", "-", ".", "e", "+", "x", "\u{0}", "\n",
-        "\u{a0}", "\u{feff}", "null", "1", "\\u12", "//",
-    ]);
-    let edits = prop::collection::vec((any::<Index>(), any::<Index>(), wrong), 0..3);
-    (json_text(), edits).prop_map(|(text, edits)| {
-        let mut chars: Vec<char> = text.chars().collect();
-        for (at, len, piece) in edits {
-            let at = at.index(chars.len() + 1);
-            let end = (at + len.index(3)).min(chars.len());
-            chars.splice(at..end, piece.chars());
-        }
-        chars.into_iter().collect()
-    })
 }

@@ -88,6 +88,26 @@ fn a_redis_that_cannot_be_meant_is_refused_without_connecting() {
 }
 
 #[test]
+fn a_cluster_that_cannot_be_meant_is_refused_without_connecting() {
+    let cluster = |url: &str, node: &str, sentinels: &[&str]| {
+        let (url, cluster_nodes) = (url.to_owned(), vec![node.to_owned()]);
+        let sentinels = sentinels.iter().map(|&it| it.to_owned()).collect();
+        let config = RedisConfig { url, cluster_nodes, sentinels, ..RedisConfig::default() };
+        RedisStore::new(config).map(drop)
+    };
+
+    for bad in ["", "h:x", "redis://h", "h/1"] {
+        let refused = cluster("redis://h", bad, &[]);
+        names("redis.clusterNodes", refused, ConfigError::InvalidClusterNode);
+    }
+    let both = cluster("redis://h", "h", &["h"]);
+    names("redis.clusterNodes", both, ConfigError::ClusterWithSentinels);
+    let second = cluster("redis://h/2", "h", &[]);
+    names("redis.url", second, ConfigError::ClusterDatabase);
+    assert_eq!(cluster("redis://127.0.0.1:1", "127.0.0.1:2", &[]), Ok(()));
+}
+
+#[test]
 fn tls_without_an_authority_to_trust_is_refused() {
     let ca_pem = Some("no certificate".to_owned());
     let config = RedisConfig { url: "rediss://h".to_owned(), ca_pem, ..RedisConfig::default() };
@@ -97,7 +117,8 @@ fn tls_without_an_authority_to_trust_is_refused() {
 
 #[test]
 fn a_memory_store_without_memory_is_refused() {
-    let memory = MemoryStore::new(MemoryConfig { max_bytes: 0 }).map(drop);
+    let memory =
+        MemoryStore::new(MemoryConfig { max_bytes: 0, ..MemoryConfig::default() }).map(drop);
 
     names("memory.maxBytes", memory, ConfigError::MemoryBound);
 }
@@ -111,7 +132,10 @@ fn names(field: &str, outcome: Result<(), ConfigError>, expected: ConfigError) {
     let last_word = field.rsplit('.').next().expect("a word");
     let spoken = match last_word {
         "poolSize" => "pool size",
+        "clusterNodes" => "cluster node",
         "maxBytes" => "memory bound",
+        // Of a URL, the error may name the part that is wrong.
+        "url" if expected == ConfigError::ClusterDatabase => "database",
         other => other,
     };
     assert!(message.contains(spoken), "{message:?} does not name {field}");

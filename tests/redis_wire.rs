@@ -1,12 +1,16 @@
 //! What the Redis store says to a server is exactly what is written down, and what it makes of
 //! the answers is never somebody else's session.
 
+use std::collections::HashMap;
 use std::sync::Barrier;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use redis::Commands;
-use rudder_session::{CookieCodec, KeyRing, Payload, RedisConfig, RedisStore, SessionId, Store};
-use rudder_session::{StoreError, Ttl, UnixMillis};
+use rudder_session::store::{self, Found, Request, Resumed, Updated};
+use rudder_session::{CookieCodec, KeyRing, Lifetime, Payload, RedisConfig, RedisStore};
+use rudder_session::{SessionId, Store, StoreError, Timeouts, Ttl, UnixMillis};
+use rudder_session_tests::newer_redis::NewerRedis;
 use rudder_session_tests::redis_server::RedisServer;
 use rudder_session_tests::resp::Reply;
 use rudder_session_tests::scripted_server::{ScriptedServer, Step};
@@ -47,6 +51,150 @@ fn load_touch_and_destroy_are_one_command_each() {
     let expected: [&[&str]; 4] =
         [&["GET", &name], &["EXPIRE", &name, "90"], &["DEL", &name], &["EXPIRE", &name, "90"]];
     assert_eq!(monitor.seen(), expected.map(words));
+}
+
+#[test]
+fn resuming_is_one_round_trip_and_a_touch_only_when_it_is_due() {
+    let server = RedisServer::start();
+    let store = store(&server.url());
+    let timeouts = Timeouts::idle(Lifetime::from_minutes(2.0).expect("legal"));
+    store.save(&payload("{}"), a_minute(), NOW).expect("saved");
+    let mut monitor = server.monitor();
+    let resume = |timeouts| store.resume(&id(), &timeouts, NOW);
+    let resumed = |touched| Ok(Resumed::Session { payload: payload("{}"), touched: Ok(touched) });
+
+    assert_eq!(resume(timeouts.with_touch_below(0.25).expect("legal")), resumed(false));
+    assert_eq!(resume(timeouts.with_touch_below(1.0).expect("legal")), resumed(true));
+
+    let name = format!("session:{ID}");
+    let (get, pttl) = (["GET", name.as_str()], ["PTTL", &name]);
+    let expected: [&[&str]; 5] = [&get, &pttl, &get, &pttl, &["EXPIRE", &name, "120"]];
+    assert_eq!(monitor.seen(), expected.map(words));
+}
+
+#[test]
+fn inspections_of_many_callers_go_together_and_each_gets_its_own() {
+    const CALLERS: u64 = 200;
+    let server = RedisServer::start();
+    let config = RedisConfig { pool_size: 1, ..config(&server.url()) };
+    let store = RedisStore::new(config).expect("legal");
+    let id = |number: u64| SessionId::parse(&format!("s{number}")).expect("legal");
+    let (present, absent): (Vec<_>, Vec<_>) = (0..CALLERS).partition(|it| it % 3 != 0);
+    for &number in &present {
+        let ttl = Ttl::from_seconds(1000 * (number + 1)).expect("legal");
+        store.save(&Payload::new(&id(number)), ttl, NOW).expect("saved");
+    }
+
+    let (answer, answers) = channel();
+    for number in 0..CALLERS {
+        let answer = answer.clone();
+        let tell = move |outcome| answer.send((number, outcome)).expect("the test listens");
+        store.submit(Request::Inspect { id: id(number) }, NOW, Box::new(tell));
+        // What stands between two of them has one reply.
+        store.submit(Request::Load { id: id(number) }, NOW, Box::new(|_| {}));
+    }
+    drop(answer);
+
+    let answers: HashMap<_, _> = answers.iter().collect();
+    for number in present {
+        let Ok(store::Reply::Inspect(Some(record))) = &answers[&number] else {
+            panic!("{number}: {:?}", answers[&number]);
+        };
+        assert_eq!(record.payload, Payload::new(&id(number)));
+        let ttl = Duration::from_secs(1000 * (number + 1));
+        assert!(record.left <= ttl && record.left > ttl - Duration::from_secs(500), "{number}");
+    }
+    for number in absent {
+        assert_eq!(answers[&number], Ok(store::Reply::Inspect(None)), "{number}");
+    }
+}
+
+#[test]
+fn a_record_that_never_expires_has_nothing_left_and_is_touched() {
+    let server = RedisServer::start();
+    let store = store(&server.url());
+    let name = format!("session:{ID}");
+    server.client().call(&["SET", &name, payload("{}").as_json()]);
+
+    let left = store.inspect(&id(), NOW).expect("a reply").map(|record| record.left);
+    let timeouts = Timeouts::idle(Lifetime::from_minutes(2.0).expect("legal"));
+    store.resume(&id(), &timeouts, NOW).expect("a reply");
+
+    assert_eq!(left, Some(Duration::ZERO));
+    let left: i64 = plain_client(&server.url()).pttl(&name).expect("a ttl");
+    assert!((60_000..=120_000).contains(&left), "{left} ms");
+}
+
+#[test]
+fn a_record_that_goes_between_the_two_looks_at_it_is_none() {
+    let record = payload("{}").into_json();
+    let replies = format!("${}\r\n{record}\r\n:-2\r\n", record.len());
+    let server = ScriptedServer::start(move |_| {
+        let replies = replies.clone().into_bytes();
+        vec![Step::ReadCommand, Step::ReadCommand, Step::Send(replies), Step::Obey]
+    });
+    let store = store(&server.url());
+
+    assert_eq!(store.inspect(&id(), NOW), Ok(None));
+    // Both replies were read: the connection is in step.
+    assert_eq!(store.load(&id(), NOW), Ok(None));
+}
+
+#[test]
+fn an_inspection_without_the_right_to_ask_for_the_ttl_is_an_error() {
+    let user = "--user app on >pw ~session:* +get +set";
+    let server = RedisServer::start_with(&user.split(' ').collect::<Vec<_>>());
+    let store = store(&server.url().replace("redis://", "redis://app:pw@"));
+    store.save(&payload("{}"), a_minute(), NOW).expect("saved");
+
+    let error = store.inspect(&id(), NOW).expect_err("no right");
+
+    assert_eq!(error, StoreError::Rejected { code: "NOPERM".to_owned() });
+    // Both replies were read: the connection is in step.
+    assert_eq!(store.load(&id(), NOW), Ok(Some(payload("{}"))));
+}
+
+#[test]
+fn a_record_of_another_session_is_not_inspected_but_counted() {
+    let server = RedisServer::start();
+    let store = store(&server.url());
+    let foreign = r#"{"id":"somebody-else","data":{},"flash_next":{}}"#;
+    server.client().call(&["SET", &format!("session:{ID}"), foreign]);
+
+    assert_eq!(store.inspect(&id(), NOW), Ok(None));
+
+    assert_eq!(store.incidents().foreign_records, 1);
+}
+
+#[test]
+fn a_server_that_compares_and_sets_by_itself_runs_no_script_for_an_update() {
+    let redis = NewerRedis::start();
+    let store = store(&redis.server.url());
+    let [one, two] = [r#"{"n":1}"#, r#"{"n":1,"m":2}"#].map(payload);
+    store.save(&one, a_minute(), NOW).expect("saved");
+    redis.seen();
+
+    assert_eq!(store.update(&one, &two, a_minute(), NOW), Ok(Updated::Saved));
+    assert_eq!(redis.seen(), ["SET IFEQ GET EX"]);
+    assert_eq!(store.load(&id(), NOW), Ok(Some(two.clone())));
+
+    // Somebody else's write is in between.
+    let ours = payload(r#"{"n":3}"#);
+    let both = payload(r#"{"n":3,"m":2}"#);
+    redis.seen();
+    assert_eq!(store.update(&one, &ours, a_minute(), NOW), Ok(Updated::Merged(both.clone())));
+    assert_eq!(redis.seen(), ["SET IFEQ GET EX", "SET IFEQ GET EX"]);
+    assert_eq!(store.load(&id(), NOW), Ok(Some(both.clone())));
+
+    let changed = Found::Changed(both.as_json().to_owned());
+    assert_eq!(store.remove(&id(), one.as_json(), NOW), Ok(changed));
+    assert_eq!(store.remove(&id(), both.as_json(), NOW), Ok(Found::Expected));
+    assert_eq!(store.remove(&id(), both.as_json(), NOW), Ok(Found::Gone));
+
+    redis.seen();
+    assert_eq!(store.update(&both, &one, a_minute(), NOW), Ok(Updated::Gone));
+    assert_eq!(redis.seen(), ["SET IFEQ GET EX"]);
+    assert_eq!(store.load(&id(), NOW), Ok(None), "a destroyed session is back");
 }
 
 #[test]

@@ -2,16 +2,21 @@
 //! value, no password and nothing that a user stored.
 
 use std::fmt::Debug;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use rudder_session::cookie::{CookieConfig, SetCookie};
-use rudder_session::store::Metered;
+use rudder_session::store::{Found, Metered, Regenerated, Reply, Request, Updated};
 use rudder_session::{
-    ConfigError, CookieCodec, DecodeError, Key, KeyRing, LegacyCookies, Lifetime,
+    ConfigError, CookieCodec, DecodeError, FileConfig, FileStore, Key, KeyRing, LegacyCookies,
+    Lifetime, OpenError,
 };
 use rudder_session::{MemoryConfig, MemoryStore, Payload, PayloadError, RedisConfig, RedisStore};
 use rudder_session::{SessionId, Store, StoreError, Ttl, UnixMillis};
-use rudder_session_tests::redis_server::RedisServer;
+use rudder_session_tests::faults::samples::{is_ok, plant};
+use rudder_session_tests::log::log;
+use rudder_session_tests::redis_server::{RedisServer, TempDir};
 use rudder_session_tests::scripted_server::{ScriptedServer, Step};
 
 #[test]
@@ -141,6 +146,226 @@ fn a_refused_login_shows_no_password() {
 }
 
 #[test]
+fn a_log_at_its_most_talkative_tells_what_happened_and_shows_none() {
+    let log = log();
+    an_outage_is_told();
+    records_that_are_not_served_are_told();
+    a_new_master_is_told();
+    a_full_queue_is_told();
+    a_damaged_file_is_told();
+    what_became_of_updates_is_told();
+
+    for expected in [
+        "DEBUG rudder_session connection to the store is out of use",
+        "WARN rudder_session store is down",
+        "INFO rudder_session store is back",
+        "ERROR rudder_session record carries the id of another session",
+        "WARN rudder_session record is no payload of a session",
+        "INFO rudder_session sentinels name a new master",
+        "WARN rudder_session too many calls are waiting for the store",
+        "DEBUG rudder_session session file is open",
+        "INFO rudder_session session file was not closed in order",
+        "ERROR rudder_session session file is damaged",
+        "DEBUG rudder_session expired records are collected",
+        "DEBUG rudder_session session is gone",
+        "WARN rudder_session session was changed by others too often in a row",
+        "WARN rudder_session id was changed, but the old one may be good still",
+    ] {
+        assert!(log.has(expected), "{expected} is not in {:#?}", log.lines());
+    }
+    for line in log.lines() {
+        assert_clean(&line);
+        for place in ["redis://", "127.0.0.1", ".redb"] {
+            assert!(!line.contains(place), "{line}");
+        }
+    }
+}
+
+#[test]
+fn what_works_makes_no_event() {
+    let log = log();
+    let folder = TempDir::new();
+    let server = RedisServer::start();
+    let memory = MemoryStore::new(MemoryConfig::default()).expect("legal");
+    let file = FileStore::open(FileConfig::at(folder.path().join("sessions.redb"))).expect("new");
+    let redis = store(server.url());
+    // Whatever belongs to the first use of a store.
+    redis.load(&id(), NOW).expect("a reply");
+    let before = log.count_of_this_thread();
+
+    for store in [&memory as &dyn Store, &file, &redis] {
+        for _ in 0..100 {
+            assert!(store.create(&payload(), a_minute(), NOW).expect("done"));
+            let loaded = store.load(&id(), NOW).expect("done").expect("it is there");
+            let mut changed = loaded.clone();
+            changed.put("visits", &1).expect("serialisable");
+            store.update(&loaded, &changed, a_minute(), NOW).expect("done");
+            store.touch(&id(), a_minute(), NOW).expect("done");
+            store.destroy(&id()).expect("done");
+        }
+    }
+
+    assert_eq!(log.count_of_this_thread(), before, "{:#?}", log.lines());
+}
+
+#[test]
+fn what_happens_with_each_request_is_logged_once() {
+    let log = log();
+    let server = RedisServer::start();
+    let store = store(server.url());
+    let text = payload().as_json().replace(ID, "another");
+    plant(&mut server.client(), &id(), &text);
+    let told = || {
+        let lines = log.lines();
+        lines.iter().filter(|line| line.starts_with("ERROR rudder_session record")).count()
+    };
+    let before = told();
+
+    for _ in 0..1000 {
+        assert_eq!(store.load(&id(), NOW), Ok(None));
+    }
+
+    assert_eq!(store.incidents().foreign_records, 1000);
+    // The other test may have its own meanwhile, and a slow machine may take more than a minute.
+    assert!(told() - before < 10, "{:#?}", log.lines());
+}
+
+/// A server dies, and comes back.
+fn an_outage_is_told() {
+    let mut server = RedisServer::start();
+    let url = server.url().replace("redis://", &format!("redis://{USER}:{PASSWORD}@"));
+    let acl = format!("ACL SETUSER {USER} on >{PASSWORD} ~* +@all");
+    assert!(is_ok(&server.client().call(&acl.split(' ').collect::<Vec<_>>())));
+    let store = store(url);
+    store.save(&payload(), a_minute(), NOW).expect("saved");
+
+    server.kill();
+    while store.incidents().calls_not_tried == 0 {
+        store.load(&id(), NOW).expect_err("nobody is there");
+    }
+    server.restart();
+    assert!(is_ok(&server.client().call(&acl.split(' ').collect::<Vec<_>>())));
+    until(|| store.load(&id(), NOW).is_ok());
+}
+
+fn records_that_are_not_served_are_told() {
+    let server = RedisServer::start();
+    let store = store(server.url());
+    for text in [payload().as_json().replace(ID, "another"), format!("{ID} {DATA}")] {
+        plant(&mut server.client(), &id(), &text);
+
+        assert_eq!(store.load(&id(), NOW), Ok(None));
+    }
+}
+
+/// A sentinel names one server first, and another one when that is gone.
+fn a_new_master_is_told() {
+    let (mut first, second) = (RedisServer::start(), RedisServer::start());
+    let port = Arc::new(AtomicU16::new(first.port()));
+    let sentinel = ScriptedServer::start({
+        let port = Arc::clone(&port);
+        move |_| {
+            let port = port.load(Ordering::SeqCst).to_string();
+            let reply = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len());
+            vec![Step::ReadCommand, Step::Send(reply.into_bytes()), Step::Listen]
+        }
+    });
+    let sentinels = vec![sentinel.url().replace("redis://", "")];
+    let url = "redis://mymaster".to_owned();
+    let config = RedisConfig { url, sentinels, deadline: A_LONG_TIME, ..RedisConfig::default() };
+    let store = RedisStore::new(config).expect("legal");
+    store.save(&payload(), a_minute(), NOW).expect("saved");
+
+    port.store(second.port(), Ordering::SeqCst);
+    first.kill();
+    until(|| store.load(&id(), NOW) == Ok(None));
+}
+
+/// A server that answers nobody, and more calls than may wait for it.
+fn a_full_queue_is_told() {
+    let server = ScriptedServer::start(|_| vec![Step::Listen]);
+    let (url, deadline) = (server.url(), Duration::from_secs(600));
+    let config = RedisConfig { url, deadline, pool_size: 1, ..RedisConfig::default() };
+    let store = RedisStore::new(config).expect("legal");
+    let refused = Arc::new(AtomicUsize::new(0));
+    while refused.load(Ordering::SeqCst) == 0 {
+        let refused = Arc::clone(&refused);
+        let done = move |outcome| {
+            refused
+                .fetch_add(usize::from(outcome == Err(StoreError::Overloaded)), Ordering::SeqCst);
+        };
+        store.submit(Request::Load { id: id() }, NOW, Box::new(done));
+    }
+}
+
+/// A file that a crash left, one with a changed byte, and one whose sessions end.
+fn a_damaged_file_is_told() {
+    let folder = TempDir::new();
+    let path = |name: &str| folder.path().join(name);
+    let store = FileStore::open(FileConfig::at(path("sessions.redb"))).expect("new");
+    store.save(&payload(), a_minute(), NOW).expect("saved");
+    std::fs::copy(path("sessions.redb"), path("crashed.redb")).expect("it is readable");
+    let later = NOW.plus(a_minute()).plus(a_minute());
+    store
+        .save(&Payload::new(&SessionId::random().expect("random")), a_minute(), later)
+        .expect("saved");
+    drop(store);
+
+    let store = FileStore::open(FileConfig::at(path("crashed.redb"))).expect("it is repaired");
+    assert_eq!(store.load(&id(), NOW), Ok(Some(payload())));
+    drop(store);
+
+    let mut bytes = std::fs::read(path("crashed.redb")).expect("it is readable");
+    let text = payload().into_json();
+    for at in 0..bytes.len() - text.len() {
+        if bytes[at..].starts_with(text.as_bytes()) {
+            bytes[at + 50] ^= 1;
+        }
+    }
+    std::fs::write(path("crashed.redb"), bytes).expect("it is writable");
+    let config = FileConfig::at(path("crashed.redb"));
+    assert_eq!(FileStore::open(config.clone()).err(), Some(OpenError::Damaged));
+    let store = FileStore::open(FileConfig { check_on_open: false, ..config }).expect("unchecked");
+    assert_eq!(store.load(&id(), NOW), Ok(None));
+}
+
+fn what_became_of_updates_is_told() {
+    let memory = MemoryStore::new(MemoryConfig::default()).expect("legal");
+    assert_eq!(memory.update(&payload(), &payload(), a_minute(), NOW), Ok(Updated::Gone));
+
+    let refused = Rival.update(&payload(), &payload(), a_minute(), NOW);
+    assert_eq!(refused, Err(StoreError::Conflict));
+
+    let renewed = payload().with_id(&SessionId::random().expect("random"));
+    let outcome = Rival.regenerate(&payload(), &renewed, a_minute(), NOW);
+    assert_eq!(outcome, Ok(Regenerated::OldRemains(renewed, StoreError::TimedOut)));
+}
+
+/// Where somebody else is always faster, and nothing can be removed.
+struct Rival;
+
+impl Store for Rival {
+    fn call(&self, request: Request, _: UnixMillis) -> Result<Reply, StoreError> {
+        Ok(match request {
+            Request::Replace { .. } => {
+                Reply::Replace(Found::Changed(payload().as_json().to_owned()))
+            }
+            Request::Create { .. } => Reply::Create(true),
+            _ => return Err(StoreError::TimedOut),
+        })
+    }
+}
+
+/// Returns when it is so.
+fn until(is_so: impl Fn() -> bool) {
+    let started_at = Instant::now();
+    while !is_so() {
+        assert!(started_at.elapsed() < Duration::from_secs(60), "it does not happen");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn every_error_has_a_message_of_its_own_that_is_safe_to_log() {
     let decode = [
         DecodeError::BadSignature,
@@ -220,8 +445,10 @@ fn codec() -> CookieCodec {
     CookieCodec::new(KeyRing::from_secrets([KEY]).expect("legal"))
 }
 
+const A_LONG_TIME: Duration = Duration::from_secs(5);
+
 fn store(url: String) -> RedisStore {
-    let deadline = Duration::from_secs(5);
+    let deadline = A_LONG_TIME;
     RedisStore::new(RedisConfig { url, deadline, ..RedisConfig::default() }).expect("legal")
 }
 

@@ -7,8 +7,8 @@
 //!
 //! Pure: no clock, no I/O, no randomness. One codec serves any number of threads.
 
-use crate::envelope;
-use crate::error::DecodeError;
+use crate::envelope::{self, Unwritten};
+use crate::error::{DecodeError, PayloadError};
 use crate::key_ring::KeyRing;
 use crate::payload::Payload;
 use crate::session_id::SessionId;
@@ -70,7 +70,8 @@ impl CookieCodec {
     /// - [`DecodeError::Unsigned`] if there is no dot.
     /// - [`DecodeError::BadSignature`] if what follows it is not a signature of ours.
     pub fn verify<'a>(&self, signed: &'a str) -> Result<&'a str, DecodeError> {
-        signature::verify(&self.ring, signed)
+        // What goes is a dot and ASCII, so the cut is between characters.
+        self.verify_bytes(signed.as_bytes()).map(|value| &signed[..value.len()])
     }
 
     /// Encodes a payload that lives in the cookie itself.
@@ -78,7 +79,10 @@ impl CookieCodec {
     /// The value is accepted up to and including `expires_at`. It is as long as it is: what
     /// browsers do with more than 4,096 bytes is the caller's to heed.
     pub fn encode(&self, payload: &Payload, expires_at: UnixMillis) -> String {
-        let mut text = envelope::encode(payload, expires_at, SIGNED_EXTRA_LEN);
+        let json = payload.as_json().as_bytes();
+        let envelope = Unwritten::new(&json[..json.len() - 1], expires_at);
+        let mut text = String::with_capacity(envelope.encoded_len() + SIGNED_EXTRA_LEN);
+        envelope.append_to(&mut text);
         signature::sign(&self.ring, &mut text);
         text
     }
@@ -103,12 +107,9 @@ impl CookieCodec {
         now: UnixMillis,
         legacy: LegacyCookies,
     ) -> Result<Payload, DecodeError> {
-        let envelope = envelope::decode(self.verify(value)?)?;
-        match envelope.exp {
-            Some(exp) if now.as_f64() > exp => Err(DecodeError::Expired),
-            None if legacy == LegacyCookies::Reject => Err(DecodeError::Legacy),
-            _ => Ok(envelope.payload),
-        }
+        let envelope = envelope::decode(self.verify_bytes(value.as_bytes())?)?;
+        accept(envelope.exp, now, legacy)?;
+        Ok(envelope.payload)
     }
 
     /// Encodes the id of a session whose payload lives in a store.
@@ -125,5 +126,102 @@ impl CookieCodec {
     ///   store is asked for such an id.
     pub fn decode_id(&self, value: &str) -> Result<SessionId, DecodeError> {
         SessionId::parse(self.verify(value)?).ok_or(DecodeError::Malformed)
+    }
+
+    /// [`sign`](Self::sign) into a buffer, which loses what it held.
+    ///
+    /// This and the three methods that follow are for those who carry text in and out, many times
+    /// a second: a buffer that is used again is as large as it must be, so nothing is allocated.
+    pub fn sign_into(&self, value: &[u8], out: &mut Vec<u8>) {
+        out.clear();
+        out.reserve(value.len() + SIGNED_EXTRA_LEN);
+        out.extend_from_slice(value);
+        signature::sign(&self.ring, out);
+    }
+
+    /// [`verify`](Self::verify) for bytes that need not be UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Those of `verify`.
+    pub fn verify_bytes<'a>(&self, signed: &'a [u8]) -> Result<&'a [u8], DecodeError> {
+        signature::verify(&self.ring, signed)
+    }
+
+    /// [`encode`](Self::encode) into a buffer, which loses what it held, from the text of a
+    /// payload in UTF-8.
+    ///
+    /// Text that reads `{"id":"..","data":{` at its start and `}` at its end is signed as it
+    /// stands: what is between is the caller's word, and should come from a JSON serialiser. All
+    /// other text is parsed first, see [`Payload::parse`].
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError::NotAPayload`] if text that was parsed is no payload.
+    pub fn encode_text_into(
+        &self,
+        payload_json: &[u8],
+        expires_at: UnixMillis,
+        out: &mut Vec<u8>,
+    ) -> Result<(), PayloadError> {
+        out.clear();
+        let Some(body) = envelope::canonical_body(payload_json) else {
+            let text = str::from_utf8(payload_json).map_err(|_| PayloadError::NotAPayload)?;
+            out.extend_from_slice(self.encode(&Payload::parse(text)?, expires_at).as_bytes());
+            return Ok(());
+        };
+        let envelope = Unwritten::new(body, expires_at);
+        out.reserve(envelope.encoded_len() + SIGNED_EXTRA_LEN);
+        envelope.append_to(out);
+        signature::sign(&self.ring, out);
+        Ok(())
+    }
+
+    /// [`decode`](Self::decode) into a buffer, which loses what it held: the text of the payload.
+    ///
+    /// Text in the usual spelling, as [`encode`](Self::encode) and `JSON.stringify` write it, is
+    /// **not walked over**, which would cost more than all the rest: its `exp` is cut off at the
+    /// end, and that whoever has a key signed JSON is believed. So what comes out begins with
+    /// `{"id":"..","data":{` and ends with `}`, but what is between may turn out not to be JSON or
+    /// UTF-8, or to have more fields, when somebody reads it. JavaScript reads bytes that are not
+    /// UTF-8 as U+FFFD; with text that is not JSON the cookie is a refused one.
+    ///
+    /// # Errors
+    ///
+    /// Those of `decode`. Of `out` nothing is to be used then.
+    ///
+    /// ```
+    /// use rudder_session::{CookieCodec, DecodeError, KeyRing, LegacyCookies, UnixMillis};
+    ///
+    /// let codec = CookieCodec::new(KeyRing::from_secrets(["0123456789abcdef0123456789abcdef"])?);
+    /// let payload = r#"{"id":"a","data":{"cart":3},"flash_next":{}}"#;
+    /// let (mut value, mut text) = (Vec::new(), Vec::new());
+    /// codec.encode_text_into(payload.as_bytes(), UnixMillis::new(1_000), &mut value)?;
+    ///
+    /// let mut decode =
+    ///     |now| codec.decode_text_into(&value, UnixMillis::new(now), LegacyCookies::Accept, &mut text);
+    /// assert_eq!(decode(1_001), Err(DecodeError::Expired));
+    /// assert_eq!(decode(1_000), Ok(()));
+    /// assert_eq!(text, payload.as_bytes());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn decode_text_into(
+        &self,
+        value: &[u8],
+        now: UnixMillis,
+        legacy: LegacyCookies,
+        out: &mut Vec<u8>,
+    ) -> Result<(), DecodeError> {
+        let exp = envelope::decode_text(self.verify_bytes(value)?, out)?;
+        accept(exp, now, legacy)
+    }
+}
+
+/// Whether an envelope with this `exp` is still good.
+fn accept(exp: Option<f64>, now: UnixMillis, legacy: LegacyCookies) -> Result<(), DecodeError> {
+    match exp {
+        Some(exp) if now.as_f64() > exp => Err(DecodeError::Expired),
+        None if legacy == LegacyCookies::Reject => Err(DecodeError::Legacy),
+        _ => Ok(()),
     }
 }

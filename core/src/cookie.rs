@@ -24,10 +24,18 @@ use crate::time::Lifetime;
 /// assert_eq!(cookie::find(b"xsid=1", b"sid"), None);
 /// ```
 pub fn find<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    header.split(|byte| *byte == b';').find_map(|pair| {
-        let equals = memchr::memchr(b'=', pair)?;
-        (trim_js_bytes(&pair[..equals]) == name).then(|| trim_js_bytes(&pair[equals + 1..]))
-    })
+    let mut rest = Some(header);
+    while let Some(pairs) = rest {
+        let end = memchr::memchr(b';', pairs);
+        let pair = &pairs[..end.unwrap_or(pairs.len())];
+        if let Some(equals) = memchr::memchr(b'=', pair)
+            && trim_js_bytes(&pair[..equals]) == name
+        {
+            return Some(trim_js_bytes(&pair[equals + 1..]));
+        }
+        rest = end.map(|end| &pairs[end + 1..]);
+    }
+    None
 }
 
 /// The `SameSite` attribute.

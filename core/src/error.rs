@@ -53,6 +53,14 @@ pub enum DecodeError {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// The nodes of a cluster have one database, number 0.
+    #[error("redis cluster has no database but 0")]
+    ClusterDatabase,
+
+    /// A server is found by sentinels or by the other nodes of its cluster, not by both.
+    #[error("redis cluster nodes and sentinels exclude each other")]
+    ClusterWithSentinels,
+
     /// A deadline of zero would refuse every call.
     #[error("deadline must be longer than zero")]
     Deadline,
@@ -69,6 +77,10 @@ pub enum ConfigError {
     /// none.
     #[error("redis ca must hold at least one certificate in PEM")]
     InvalidCa,
+
+    /// A node of a cluster is named by its host, and its port if that is not 6379.
+    #[error("redis cluster node must be host or host:port")]
+    InvalidClusterNode,
 
     /// The cookie name is not a token of RFC 6265.
     #[error("cookie name must be one or more visible ASCII characters without separators")]
@@ -99,7 +111,7 @@ pub enum ConfigError {
     InvalidSentinel,
 
     /// A bound of zero would hold nothing.
-    #[error("memory bound must be above 0 bytes")]
+    #[error("memory bound must be above 0")]
     MemoryBound,
 
     /// The placeholder is public: whoever reads the documentation can sign with it.
@@ -110,6 +122,10 @@ pub enum ConfigError {
     #[error("pool size must be 1 to 1024 connections")]
     PoolSize,
 
+    /// A share is a number from 0 to 1.
+    #[error("touch share must be a number from 0 to 1")]
+    TouchShare,
+
     /// A TTL is at least one second, and small enough for every store.
     #[error("ttl must be 1 to 3456000000 seconds")]
     Ttl,
@@ -119,6 +135,8 @@ impl ConfigError {
     /// The name of the setting that is at fault, as the configuration spells it.
     pub fn field(&self) -> &'static str {
         match self {
+            Self::ClusterDatabase => "redis.url",
+            Self::ClusterWithSentinels | Self::InvalidClusterNode => "redis.clusterNodes",
             Self::Deadline => "redis.deadline",
             Self::EmptyKey | Self::EmptyKeyRing | Self::PlaceholderSecret => "secret",
             Self::InvalidCa => "redis.ca",
@@ -130,6 +148,7 @@ impl ConfigError {
             Self::InvalidSameSite => "cookie.sameSite",
             Self::MemoryBound => "memory.maxBytes",
             Self::PoolSize => "redis.poolSize",
+            Self::TouchShare => "touchBelow",
             Self::Ttl => "ttl",
         }
     }
@@ -164,11 +183,12 @@ pub enum PayloadError {
     Unserialisable,
 }
 
-/// The file of an embedded store could not be opened; it is left as it is.
+/// The file of an embedded store could not be opened; it is left as it is, but for a repair that
+/// was begun in one that had not been closed in order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The file is one of ours, but cannot be repaired.
+    /// The file is one of ours, but something else has changed it.
     #[error("session file is damaged")]
     Damaged,
 
@@ -220,6 +240,15 @@ pub enum StoreError {
     #[error("payload has an id that cannot name a record")]
     InvalidId,
 
+    /// The write is done, but fewer replicas have it than were asked for.
+    ///
+    /// If its server is lost before they have, so is the write.
+    #[error("write is done, but only {acknowledged} replicas acknowledged it in time")]
+    NotReplicated {
+        /// How many replicas are known to have it.
+        acknowledged: u32,
+    },
+
     /// More calls wait for the store than may.
     #[error("too many calls are waiting for the store")]
     Overloaded,
@@ -233,6 +262,8 @@ pub enum StoreError {
     Randomness,
 
     /// The store answered with an error; `code` is its first word, such as `WRONGTYPE`.
+    ///
+    /// `CLUSTERDOWN` also if no node of a cluster is found that has the record.
     #[error("store refused the command: {code}")]
     Rejected {
         /// The error's first word. The rest is left out: it may quote what was sent.
@@ -271,11 +302,13 @@ impl StoreError {
             Self::Busy
             | Self::Conflict
             | Self::Disconnected
+            | Self::NotReplicated { .. }
             | Self::Overloaded
             | Self::TimedOut
             | Self::Unreachable => true,
             Self::Rejected { code } => {
-                let passing = ["BUSY", "LOADING", "MASTERDOWN", "OOM", "READONLY", "TRYAGAIN"];
+                let passing =
+                    ["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "OOM", "READONLY", "TRYAGAIN"];
                 passing.contains(&code.as_str())
             }
             Self::InvalidId

@@ -53,6 +53,7 @@ mod codec;
 pub mod cookie;
 mod envelope;
 mod error;
+mod events;
 mod json;
 mod key_ring;
 mod mac;
@@ -64,6 +65,7 @@ mod signature;
 pub mod store;
 mod text;
 mod time;
+mod timeouts;
 mod typed;
 
 pub use codec::{CookieCodec, LegacyCookies};
@@ -75,3 +77,4 @@ pub use store::{
     Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, RedisConfig, RedisStore, Store,
 };
 pub use time::{Lifetime, Ttl, UnixMillis};
+pub use timeouts::Timeouts;

@@ -22,7 +22,8 @@ use crate::payload::Payload;
 /// Applies the changes from `base` to `ours` to `theirs`.
 ///
 /// The result has the id of `theirs`: a session that was given another id in the meantime keeps
-/// that.
+/// that. It was created at the earliest of the instants that any of the three notes: no request
+/// makes a session younger.
 pub(crate) fn merge(base: &Payload, ours: &Payload, theirs: &Payload) -> Payload {
     let data = merge_objects(base.data_json(), ours.data_json(), theirs.data_json(), Removal::Wins);
     // What we took out was for us; what stands there under the same name is for the next one.
@@ -32,7 +33,7 @@ pub(crate) fn merge(base: &Payload, ours: &Payload, theirs: &Payload) -> Payload
         theirs.flash_next_json(),
         Removal::LosesToChange,
     );
-    theirs.with_contents(&data, &flash_next)
+    theirs.with_contents(&data, &flash_next).created_no_later_than(ours).created_no_later_than(base)
 }
 
 /// What becomes of a key that we removed and somebody else changed.
@@ -133,6 +134,25 @@ mod tests {
         assert_eq!(flash(r#"{"n":1}"#, r#"{"o":3}"#, r#"{"n":2}"#), r#"{"n":2,"o":3}"#);
         assert_eq!(flash(r#"{"n":1}"#, "{}", r#"{"n":1,"p":4}"#), r#"{"p":4}"#);
         assert_eq!(flash(r#"{"n":1}"#, r#"{"n":3}"#, r#"{"n":2}"#), r#"{"n":3}"#);
+    }
+
+    #[test]
+    fn a_merge_makes_no_session_younger() {
+        let created = |at: Option<u64>| {
+            let field = at.map(|at| format!(r#","created_at":{at}"#)).unwrap_or_default();
+            Payload::parse(format!(r#"{{"id":"a"{field}}}"#)).expect("a payload")
+        };
+        for (base, ours, theirs) in [
+            (Some(1), Some(2), Some(3)),
+            (Some(1), None, None),
+            (None, Some(1), Some(2)),
+            (None, Some(2), Some(1)),
+            (None, None, Some(1)),
+        ] {
+            let merged = merge(&created(base), &created(ours), &created(theirs));
+            assert_eq!(merged, created(Some(1)), "{base:?} {ours:?} {theirs:?}");
+        }
+        assert_eq!(merge(&created(None), &created(None), &created(None)), created(None));
     }
 
     #[test]

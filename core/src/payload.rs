@@ -9,7 +9,15 @@
 //! the application's own serialiser wrote them. Nothing is parsed that is not asked for, and a
 //! value that nobody edits leaves as the bytes that came in.
 //!
-//! This file knows no key, no expiry and no store.
+//! After the three, and only where an option needs them, come two more, which every edit keeps:
+//!
+//! ```text
+//!   ,"created_at":1700000000000                             when the session began, Unix ms
+//!   ,"moved_to":"9c1d..","moved_until":1700000030000        a forwarding record: the session is
+//!                                                           there by now, this leads until then
+//! ```
+//!
+//! This file knows no key, no clock and no store.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,6 +29,7 @@ use serde::de::DeserializeOwned;
 use crate::error::PayloadError;
 use crate::json::{self, Kind, Value};
 use crate::session_id::SessionId;
+use crate::time::UnixMillis;
 use crate::typed;
 
 /// The record `{ id, data, flash_next }` of a session.
@@ -49,15 +58,24 @@ impl Payload {
     pub fn new(id: &SessionId) -> Self {
         let mut id_json = String::with_capacity(id.as_str().len() + 2);
         json::push_string(&mut id_json, id.as_str());
-        Self::assemble(&id_json, "{}", "{}")
+        Self::assemble(&id_json, "{}", "{}", "")
+    }
+
+    /// The record that takes the place of the session `old`, and leads to `new` until `until`.
+    pub(crate) fn forwarding(old: &SessionId, new: &SessionId, until: UnixMillis) -> Self {
+        let until = whole_millis(until).to_string();
+        let extra = [MOVED_TO_FIELD, "\"", new.as_str(), "\"", MOVED_UNTIL_FIELD, &until].concat();
+        let record = Self::new(old);
+        Self::assemble(record.id_json(), "{}", "{}", &extra)
     }
 
     /// Takes JSON text for a payload, if it is an object whose `id` is a string.
     ///
-    /// All that `JSON.parse` accepts is accepted. Other fields are dropped; a `data` or
-    /// `flash_next` that is missing or no object becomes one, as spreading it in JavaScript
-    /// would make one: `null` and numbers an empty one, an array or a string one with its
-    /// elements under their indices.
+    /// All that `JSON.parse` accepts is accepted. A `data` or `flash_next` that is missing or no
+    /// object becomes one, as spreading it in JavaScript would make one: `null` and numbers an
+    /// empty one, an array or a string one with its elements under their indices. Other fields
+    /// are dropped, but for `created_at` if it is an instant, and `moved_to` and `moved_until`
+    /// if they are an id and an instant.
     ///
     /// # Errors
     ///
@@ -77,28 +95,19 @@ impl Payload {
 
     /// The payload in `text`, and its field `exp` if that is a number.
     pub(crate) fn parse_with_exp(text: String) -> Result<(Self, Option<f64>), PayloadError> {
-        let (mut id, mut data, mut flash_next, mut exp) = (None, None, None, None);
+        let mut found: [Option<Value>; FIELDS.len()] = Default::default();
         let is_object = json::members(&text, |key, value| {
-            let field = if json::key_is(key, "id") {
-                &mut id
-            } else if json::key_is(key, "data") {
-                &mut data
-            } else if json::key_is(key, "flash_next") {
-                &mut flash_next
-            } else if json::key_is(key, "exp") {
-                &mut exp
-            } else {
-                return;
-            };
-            // Of fields with the same name the last one counts, as in JavaScript.
-            *field = Some(value);
+            let key = json::unescape(key);
+            if let Some(field) = FIELDS.iter().position(|name| key.as_deref() == Some(name)) {
+                // Of fields with the same name the last one counts, as in JavaScript.
+                found[field] = Some(value);
+            }
         });
         is_object.ok().filter(|is| *is).ok_or(PayloadError::NotAPayload)?;
+        let [id, data, flash_next, exp, created_at, moved_to, moved_until] = found;
         let id = id.filter(|it| it.kind == Kind::String).ok_or(PayloadError::NotAPayload)?;
-        // The grammar of JSON numbers is part of Rust's, and both round alike.
-        let exp = exp
-            .filter(|it: &Value| it.kind == Kind::Number)
-            .and_then(|it| text[it.range].parse().ok());
+        let exp = exp.and_then(|it| number(&text, &it));
+        let extra = extra_fields(&text, created_at, moved_to, moved_until);
 
         if let (Some(data), Some(flash_next)) = (&data, &flash_next)
             && data.kind == Kind::Object
@@ -107,15 +116,21 @@ impl Payload {
             && id.range.start == ID_FIELD.len()
             && text.get(id.range.end..data.range.start) == Some(DATA_FIELD)
             && text.get(data.range.end..flash_next.range.start) == Some(FLASH_NEXT_FIELD)
+            && let Some(end) = end_of_extra_fields(&text, flash_next.range.end, &extra)
         {
             let (data, flash_next) = (data.range.clone(), flash_next.range.clone());
             let mut text = text;
-            text.truncate(flash_next.end);
+            text.truncate(end);
             text.push('}');
             return Ok((Self { text, id: id.range, data, flash_next }, exp));
         }
-        let payload =
-            Self::assemble(&text[id.range], &spread(&text, data), &spread(&text, flash_next));
+        let mut extra_text = String::new();
+        for (field, range) in extra.into_iter().flatten() {
+            extra_text.push_str(field);
+            extra_text.push_str(&text[range]);
+        }
+        let (data, flash_next) = (spread(&text, data), spread(&text, flash_next));
+        let payload = Self::assemble(&text[id.range], &data, &flash_next, &extra_text);
         Ok((payload, exp))
     }
 
@@ -155,6 +170,65 @@ impl Payload {
     /// The values for the next request only, as a JSON object.
     pub fn flash_next_json(&self) -> &str {
         &self.text[self.flash_next.clone()]
+    }
+
+    /// When the session began, if that was noted: see [`set_created_at`](Self::set_created_at).
+    pub fn created_at(&self) -> Option<UnixMillis> {
+        self.extra_field(CREATED_AT_FIELD).and_then(instant)
+    }
+
+    /// Notes when the session began, in whole milliseconds.
+    ///
+    /// Only an absolute timeout needs it: [`Timeouts::stamp`](crate::Timeouts::stamp) is what a
+    /// host calls. Without it, the record is byte for byte what `@rudderjs/session` writes.
+    ///
+    /// ```
+    /// use rudder_session::{Payload, UnixMillis};
+    ///
+    /// let mut payload = Payload::parse(r#"{"id":"a"}"#)?;
+    /// payload.set_created_at(UnixMillis::new(5));
+    ///
+    /// let json = r#"{"id":"a","data":{},"flash_next":{},"created_at":5}"#;
+    /// assert_eq!(payload.as_json(), json);
+    /// # Ok::<(), rudder_session::PayloadError>(())
+    /// ```
+    pub fn set_created_at(&mut self, at: UnixMillis) {
+        let mut extra = [CREATED_AT_FIELD, &whole_millis(at).to_string()].concat();
+        for field in [MOVED_TO_FIELD, MOVED_UNTIL_FIELD] {
+            if let Some(value) = self.extra_field(field) {
+                extra.push_str(field);
+                extra.push_str(value);
+            }
+        }
+        let (id, data, flash_next) = (self.id_json(), self.data_json(), self.flash_next_json());
+        *self = Self::assemble(id, data, flash_next, &extra);
+    }
+
+    /// This payload, with the earlier of the two instants of creation.
+    pub(crate) fn created_no_later_than(mut self, other: &Self) -> Self {
+        if let Some(other) = other.created_at()
+            && self.created_at().is_none_or(|own| other < own)
+        {
+            self.set_created_at(other);
+        }
+        self
+    }
+
+    /// Whether this is a forwarding record: what a session left under its old id when it was
+    /// regenerated with grace. It is no session itself.
+    pub fn is_forwarding(&self) -> bool {
+        self.moved_to().is_some()
+    }
+
+    /// Where a forwarding record leads, or has led.
+    pub(crate) fn moved_to(&self) -> Option<SessionId> {
+        self.extra_field(MOVED_TO_FIELD).and_then(quoted_id)
+    }
+
+    /// Where the session is by now, if this is a forwarding record whose grace is not over.
+    pub(crate) fn leads_to(&self, now: UnixMillis) -> Option<SessionId> {
+        let until = self.extra_field(MOVED_UNTIL_FIELD).and_then(instant)?;
+        self.moved_to().filter(|_| now < until)
     }
 
     /// The value of `key` in the data as JSON text, verbatim.
@@ -206,7 +280,7 @@ impl Payload {
 
     /// Empties the data and keeps the id and the flash values.
     pub fn clear(&mut self) {
-        *self = Self::assemble(self.id_json(), "{}", self.flash_next_json());
+        *self = self.with_contents("{}", self.flash_next_json());
     }
 
     /// Sets `key` to `value` for the next request only.
@@ -241,7 +315,7 @@ impl Payload {
     /// and must be saved, or the same values come again.
     pub fn take_flash(&mut self) -> String {
         let taken = self.flash_next_json().to_owned();
-        *self = Self::assemble(self.id_json(), self.data_json(), "{}");
+        *self = self.with_contents(self.data_json(), "{}");
         taken
     }
 
@@ -249,29 +323,47 @@ impl Payload {
     pub fn with_id(&self, id: &SessionId) -> Self {
         let mut id_json = String::with_capacity(id.as_str().len() + 2);
         json::push_string(&mut id_json, id.as_str());
-        Self::assemble(&id_json, self.data_json(), self.flash_next_json())
+        Self::assemble(&id_json, self.data_json(), self.flash_next_json(), self.extra())
+    }
+
+    /// The same data under the id of `other`.
+    pub(crate) fn with_id_of(&self, other: &Self) -> Self {
+        let (id, data, flash_next) = (other.id_json(), self.data_json(), self.flash_next_json());
+        Self::assemble(id, data, flash_next, self.extra())
     }
 
     /// This session with other data and flash values, both JSON objects already.
     pub(crate) fn with_contents(&self, data: &str, flash_next: &str) -> Self {
-        Self::assemble(self.id_json(), data, flash_next)
+        Self::assemble(self.id_json(), data, flash_next, self.extra())
     }
 
     fn edit(&mut self, field: Field, key: &str, value: Option<&str>) {
         *self = match field {
             Field::Data => {
                 let data = edited(self.data_json(), key, value);
-                Self::assemble(self.id_json(), &data, self.flash_next_json())
+                self.with_contents(&data, self.flash_next_json())
             }
             Field::FlashNext => {
                 let flash_next = edited(self.flash_next_json(), key, value);
-                Self::assemble(self.id_json(), self.data_json(), &flash_next)
+                self.with_contents(self.data_json(), &flash_next)
             }
         };
     }
 
-    fn assemble(id: &str, data: &str, flash_next: &str) -> Self {
-        let parts = [ID_FIELD, id, DATA_FIELD, data, FLASH_NEXT_FIELD, flash_next, "}"];
+    /// The fields after the three, from the comma on.
+    fn extra(&self) -> &str {
+        &self.text[self.flash_next.end..self.text.len() - 1]
+    }
+
+    /// The value of one of the fields after the three, verbatim.
+    fn extra_field(&self, field: &str) -> Option<&str> {
+        // No value has a comma in it: they are numbers, and a string that could be an id.
+        let mut fields = self.extra().split(',').skip(1);
+        fields.find_map(|it| it.strip_prefix(&field[1..]))
+    }
+
+    fn assemble(id: &str, data: &str, flash_next: &str, extra: &str) -> Self {
+        let parts = [ID_FIELD, id, DATA_FIELD, data, FLASH_NEXT_FIELD, flash_next, extra, "}"];
         let id_end = ID_FIELD.len() + id.len();
         let data_start = id_end + DATA_FIELD.len();
         let data_end = data_start + data.len();
@@ -298,6 +390,64 @@ impl fmt::Debug for Payload {
 const ID_FIELD: &str = "{\"id\":";
 const DATA_FIELD: &str = ",\"data\":";
 const FLASH_NEXT_FIELD: &str = ",\"flash_next\":";
+const CREATED_AT_FIELD: &str = ",\"created_at\":";
+const MOVED_TO_FIELD: &str = ",\"moved_to\":";
+const MOVED_UNTIL_FIELD: &str = ",\"moved_until\":";
+
+/// The fields that are looked at; the last ones are extra, and in their order in the text.
+const FIELDS: [&str; 7] =
+    ["id", "data", "flash_next", "exp", "created_at", "moved_to", "moved_until"];
+
+/// A field after the three: how it begins in the text, and its value.
+type ExtraField = Option<(&'static str, Range<usize>)>;
+
+/// Those of the extra fields that are what they should be; a forwarding record needs both parts.
+fn extra_fields(
+    text: &str,
+    created_at: Option<Value>,
+    moved_to: Option<Value>,
+    moved_until: Option<Value>,
+) -> [ExtraField; 3] {
+    let is_instant =
+        |it: &Value| it.kind == Kind::Number && instant(&text[it.range.clone()]).is_some();
+    let created_at = created_at.filter(is_instant).map(|it| (CREATED_AT_FIELD, it.range));
+    let moved_to = moved_to.filter(|it| quoted_id(&text[it.range.clone()]).is_some());
+    let [moved_to, moved_until] = match (moved_to, moved_until.filter(is_instant)) {
+        (Some(to), Some(until)) => {
+            [Some((MOVED_TO_FIELD, to.range)), Some((MOVED_UNTIL_FIELD, until.range))]
+        }
+        _ => [None, None],
+    };
+    [created_at, moved_to, moved_until]
+}
+
+/// Where the last of the extra fields ends, if they follow `end` as we would write them.
+fn end_of_extra_fields(text: &str, mut end: usize, extra: &[ExtraField]) -> Option<usize> {
+    for (field, range) in extra.iter().flatten() {
+        if text.get(end..range.start) != Some(field) {
+            return None;
+        }
+        end = range.end;
+    }
+    Some(end)
+}
+
+fn number(text: &str, value: &Value) -> Option<f64> {
+    // The grammar of JSON numbers is part of Rust's, and both round alike.
+    (value.kind == Kind::Number).then(|| text[value.range.clone()].parse().ok()).flatten()
+}
+
+fn instant(number: &str) -> Option<UnixMillis> {
+    number.parse().ok().and_then(UnixMillis::from_f64)
+}
+
+fn whole_millis(at: UnixMillis) -> i64 {
+    at.as_f64().floor() as i64
+}
+
+fn quoted_id(string: &str) -> Option<SessionId> {
+    string.strip_prefix('"')?.strip_suffix('"').and_then(SessionId::parse)
+}
 
 #[derive(Clone, Copy)]
 enum Field {
@@ -400,6 +550,96 @@ mod tests {
             r#"{"id":5,"data":{},"\u0069d":"a","d\u0061ta":{"x":1},"flash_next":7}"#,
         ] {
             assert_eq!(parse(text).as_json(), canonical, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_extra_fields_are_carried_byte_for_byte_and_any_spelling_comes_out_in_ours() {
+        let three = r#"{"id":"a","data":{},"flash_next":{}"#;
+        let canonical = r#","created_at":1,"moved_to":"b","moved_until":2}"#;
+        let moved = r#","moved_to":"b","moved_until":2}"#;
+        for extra in ["}", r#","created_at":1.5e3}"#, moved, canonical] {
+            let text = [three, extra].concat();
+            assert_eq!(parse(&text).as_json(), text);
+        }
+        for extra in [
+            r#","created_at":1,"moved_to":"b", "moved_until":2}"#,
+            r#","created_at":0,"created_at":1,"moved_to":"b","moved_until":2,"exp":3}"#,
+            r#","exp":3,"created_at":1,"moved_to":"b","moved_until":2}"#,
+            r#","moved_to":"b","moved_until":2,"created\u005fat":1}"#,
+            r#","moved_until":2,"moved_to":"b","created_at":1}"#,
+        ] {
+            let text = [three, extra].concat();
+            assert_eq!(parse(&text).as_json(), [three, canonical].concat(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_extra_field_that_is_not_what_it_should_be_is_dropped() {
+        for extra in [
+            r#""created_at":"1""#,
+            r#""created_at":null"#,
+            r#""created_at":1e400"#,
+            r#""created_at":8640000000000001"#,
+            r#""moved_to":"b""#,
+            r#""moved_until":2"#,
+            r#""moved_to":"../b","moved_until":2"#,
+            r#""moved_to":"","moved_until":2"#,
+            r#""moved_to":5,"moved_until":2"#,
+            r#""moved_to":"\u0062","moved_until":2"#,
+            r#""moved_to":"b","moved_until":"2""#,
+            r#""created_at":1,"created_at":"2""#,
+        ] {
+            let text = format!(r#"{{"id":"a","data":{{}},"flash_next":{{}},{extra}}}"#);
+            assert_eq!(parse(&text), parse(r#"{"id":"a"}"#), "{extra}");
+        }
+    }
+
+    #[test]
+    fn every_edit_keeps_the_extra_fields() {
+        let extra = r#","created_at":1,"moved_to":"b","moved_until":2}"#;
+        let mut payload = parse(&(r#"{"id":"a","data":{},"flash_next":{}"#.to_owned() + extra));
+        let same = |payload: &Payload| {
+            assert!(payload.as_json().ends_with(extra), "{}", payload.as_json());
+            assert_eq!(payload.created_at(), Some(UnixMillis::new(1)));
+            assert_eq!(payload.leads_to(UnixMillis::new(1)), SessionId::parse("b"));
+            assert_eq!(payload.leads_to(UnixMillis::new(2)), None);
+            assert!(payload.is_forwarding());
+        };
+
+        payload.put("x", &1).expect("serialisable");
+        same(&payload);
+        payload.forget("x");
+        same(&payload);
+        payload.flash("x", &1).expect("serialisable");
+        same(&payload);
+        payload.take_flash();
+        same(&payload);
+        payload.clear();
+        same(&payload);
+        same(&payload.with_id(&SessionId::parse("c").expect("legal")));
+        same(&payload.with_id_of(&parse(r#"{"id":"d"}"#)));
+        same(&payload.with_contents(r#"{"y":1}"#, "{}"));
+        payload.set_created_at(UnixMillis::from_f64(1.9).expect("in range"));
+        same(&payload);
+    }
+
+    #[test]
+    fn of_two_instants_of_creation_the_earlier_one_counts() {
+        let created = |at: Option<u64>| {
+            let mut payload = parse(r#"{"id":"a"}"#);
+            at.into_iter().for_each(|at| payload.set_created_at(UnixMillis::new(at)));
+            payload
+        };
+        for (own, other, expected) in [
+            (None, None, None),
+            (Some(1), None, Some(1)),
+            (None, Some(1), Some(1)),
+            (Some(1), Some(2), Some(1)),
+            (Some(2), Some(1), Some(1)),
+        ] {
+            let earlier = created(own).created_no_later_than(&created(other));
+            assert_eq!(earlier, created(expected), "{own:?} {other:?}");
         }
     }
 

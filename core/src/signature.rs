@@ -16,7 +16,7 @@
 //! A signature says who wrote a value. It does not hide the value, and it does not say when it
 //! was written: expiry is the codec's to check.
 
-use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use base64_simd::{AppendBase64Encode, AsOut, URL_SAFE_NO_PAD};
 
 use crate::error::DecodeError;
 use crate::key_ring::KeyRing;
@@ -25,32 +25,54 @@ use crate::mac::MAC_LEN;
 /// Characters that signing adds to a value: the dot and the signature.
 pub(crate) const SIGNED_EXTRA_LEN: usize = 1 + SIGNATURE_LEN;
 
+/// Text that is being written: a `String`, or its bytes.
+pub(crate) trait Text: AppendBase64Encode {
+    fn bytes(&self) -> &[u8];
+    fn push_dot(&mut self);
+}
+
+impl Text for String {
+    fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
+    fn push_dot(&mut self) {
+        self.push('.');
+    }
+}
+
+impl Text for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn push_dot(&mut self) {
+        self.push(b'.');
+    }
+}
+
 /// Appends the dot and the primary key's signature to the value that `text` holds.
-pub(crate) fn sign(ring: &KeyRing, text: &mut String) {
-    let mac = ring.primary().state().sign(text.as_bytes());
-    let mut signature = [0; SIGNATURE_LEN];
-    let signature = URL_SAFE_NO_PAD.encode_as_str(&mac, signature.as_mut_slice().as_out());
-    text.push('.');
-    text.push_str(signature);
+pub(crate) fn sign(ring: &KeyRing, text: &mut impl Text) {
+    let mac = ring.primary().state().sign(text.bytes());
+    text.push_dot();
+    URL_SAFE_NO_PAD.encode_append(mac, text);
 }
 
 /// Returns the part of `signed` that a key of `ring` vouches for.
-pub(crate) fn verify<'a>(ring: &KeyRing, signed: &'a str) -> Result<&'a str, DecodeError> {
-    let bytes = signed.as_bytes();
-    let Some(dot) = bytes.len().checked_sub(SIGNED_EXTRA_LEN).filter(|at| bytes[*at] == b'.')
+pub(crate) fn verify<'a>(ring: &KeyRing, signed: &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    let Some(dot) = signed.len().checked_sub(SIGNED_EXTRA_LEN).filter(|at| signed[*at] == b'.')
     else {
-        let unsigned = !bytes.contains(&b'.');
+        let unsigned = !signed.contains(&b'.');
         return Err(if unsigned { DecodeError::Unsigned } else { DecodeError::BadSignature });
     };
-    // A dot is one byte of ASCII, so both cuts are between characters.
-    let (value, signature) = (&signed[..dot], &bytes[dot + 1..]);
+    let (value, signature) = (&signed[..dot], &signed[dot + 1..]);
 
     // Decoding refuses another dot, so the one at `dot` is the last.
     let mut mac = [0; MAC_LEN];
     let decoded = URL_SAFE_NO_PAD.decode(signature, mac.as_mut_slice().as_out());
     decoded.map_err(|_| DecodeError::BadSignature)?;
 
-    let made_by = |key: &crate::Key| key.state().verify(value.as_bytes(), &mac);
+    let made_by = |key: &crate::Key| key.state().verify(value, &mac);
     ring.all().any(made_by).then_some(value).ok_or(DecodeError::BadSignature)
 }
 
@@ -70,14 +92,15 @@ mod tests {
         sign(&ring(), &mut signed);
         let (value, signature) = signed.split_at(5);
 
-        assert_eq!(verify(&ring(), &signed), Ok("id-0"));
+        assert_eq!(verify(&ring(), signed.as_bytes()), Ok(&b"id-0"[..]));
         let last = signature.chars().last().expect("43 characters");
         for other in
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=. \n".chars()
         {
             if other != last {
                 let forged = format!("{value}{}{other}", &signature[..42]);
-                assert_eq!(verify(&ring(), &forged), Err(DecodeError::BadSignature), "{other:?}");
+                let verified = verify(&ring(), forged.as_bytes());
+                assert_eq!(verified, Err(DecodeError::BadSignature), "{other:?}");
             }
         }
     }
@@ -85,15 +108,15 @@ mod tests {
     #[test]
     fn text_without_a_dot_is_unsigned_whatever_its_length() {
         for len in [0, 1, 42, 43, 44, 45, 1000] {
-            assert_eq!(verify(&ring(), &"a".repeat(len)), Err(DecodeError::Unsigned));
+            assert_eq!(verify(&ring(), &vec![b'a'; len]), Err(DecodeError::Unsigned));
         }
-        assert_eq!(verify(&ring(), "."), Err(DecodeError::BadSignature));
+        assert_eq!(verify(&ring(), b"."), Err(DecodeError::BadSignature));
     }
 
     #[test]
-    fn a_dot_inside_a_character_is_not_looked_for() {
+    fn text_that_is_cut_inside_a_character_is_unsigned() {
         let signed = format!("\u{1f36a}{}", "\u{e9}".repeat(30));
 
-        assert_eq!(verify(&ring(), &signed), Err(DecodeError::Unsigned));
+        assert_eq!(verify(&ring(), signed.as_bytes()), Err(DecodeError::Unsigned));
     }
 }

@@ -61,6 +61,13 @@ impl UnixMillis {
     pub fn plus(self, ttl: Ttl) -> Self {
         Self(self.0 + ttl.as_seconds() as f64 * 1000.0)
     }
+
+    /// How long it is from this instant to `later`; `None` if that is not later.
+    pub fn until(self, later: Self) -> Option<Duration> {
+        let seconds = (later.0 - self.0) / 1000.0;
+        let seconds = Some(seconds).filter(|it| *it > 0.0)?;
+        Duration::try_from_secs_f64(seconds).ok()
+    }
 }
 
 /// Whole seconds that a record has left, from its last save or touch.
@@ -83,6 +90,12 @@ impl Ttl {
         } else {
             Err(ConfigError::Ttl)
         }
+    }
+
+    /// The shortest TTL that is not shorter than `length`, but for the longest there is.
+    pub fn covering(length: Duration) -> Self {
+        let started = u64::from(length.subsec_nanos() > 0);
+        Self(length.as_secs().saturating_add(started).clamp(1, MAX_TTL_SECONDS))
     }
 
     /// Whole seconds, at least 1.
@@ -168,6 +181,22 @@ mod tests {
         assert_eq!(seconds(120.0), Ok(7200));
         assert_eq!(seconds(0.025), Ok(2));
         assert_eq!(seconds(1e-9), Ok(1));
+    }
+
+    #[test]
+    fn a_ttl_covers_what_is_left_and_less_than_a_second_more() {
+        let covering = |millis| Ttl::covering(Duration::from_millis(millis)).as_seconds();
+
+        assert_eq!([0, 1, 999, 1000, 1001].map(covering), [1, 1, 1, 1, 2]);
+        assert_eq!(Ttl::covering(Duration::MAX), Ttl::MAX);
+    }
+
+    #[test]
+    fn there_is_no_time_until_what_is_not_later() {
+        let until = |millis| UnixMillis::new(1000).until(UnixMillis::new(millis));
+
+        assert_eq!(until(1001), Some(Duration::from_millis(1)));
+        assert_eq!((until(1000), until(0)), (None, None));
     }
 
     #[test]

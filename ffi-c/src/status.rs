@@ -147,6 +147,9 @@ pub enum rsess_status {
     /// The server could not prove who it is: its certificate is of no authority that is
     /// trusted, for another name, or out of date; or it does not speak TLS.
     RSESS_ERR_STORE_UNTRUSTED = 73,
+    /// The write is done, but fewer replicas have it than were asked for. If its server is lost
+    /// before they have, so is the write.
+    RSESS_ERR_STORE_NOT_REPLICATED = 74,
 
     /// Done, and there is none: no such record, key or cookie. Not an error.
     RSESS_NOT_FOUND = 100,
@@ -184,6 +187,7 @@ pub extern "C" fn rsess_status_is_retryable(status: c_int) -> bool {
                 | RSESS_ERR_STORE_BUSY
                 | RSESS_ERR_STORE_CONFLICT
                 | RSESS_ERR_STORE_DISCONNECTED
+                | RSESS_ERR_STORE_NOT_REPLICATED
                 | RSESS_ERR_STORE_OVERLOADED
                 | RSESS_ERR_STORE_TIMED_OUT
                 | RSESS_ERR_STORE_UNAVAILABLE
@@ -267,6 +271,7 @@ impl From<StoreError> for rsess_status {
             StoreError::Conflict => RSESS_ERR_STORE_CONFLICT,
             StoreError::Disconnected => RSESS_ERR_STORE_DISCONNECTED,
             StoreError::InvalidId => RSESS_ERR_INVALID_ID,
+            StoreError::NotReplicated { .. } => RSESS_ERR_STORE_NOT_REPLICATED,
             StoreError::Overloaded => RSESS_ERR_STORE_OVERLOADED,
             StoreError::Protocol => RSESS_ERR_STORE_PROTOCOL,
             StoreError::Randomness => RSESS_ERR_RANDOMNESS,
@@ -283,7 +288,7 @@ impl From<StoreError> for rsess_status {
 }
 
 /// All of them, by number.
-const NAMES: [(rsess_status, &CStr); 52] = [
+const NAMES: [(rsess_status, &CStr); 53] = [
     (RSESS_OK, c"RSESS_OK"),
     (RSESS_ERR_INVALID_ARGUMENT, c"RSESS_ERR_INVALID_ARGUMENT"),
     (RSESS_ERR_INVALID_ID, c"RSESS_ERR_INVALID_ID"),
@@ -331,6 +336,7 @@ const NAMES: [(rsess_status, &CStr); 52] = [
     (RSESS_ERR_STORE_OVERLOADED, c"RSESS_ERR_STORE_OVERLOADED"),
     (RSESS_ERR_STORE_STORAGE, c"RSESS_ERR_STORE_STORAGE"),
     (RSESS_ERR_STORE_UNTRUSTED, c"RSESS_ERR_STORE_UNTRUSTED"),
+    (RSESS_ERR_STORE_NOT_REPLICATED, c"RSESS_ERR_STORE_NOT_REPLICATED"),
     (RSESS_NOT_FOUND, c"RSESS_NOT_FOUND"),
     (RSESS_EXISTS, c"RSESS_EXISTS"),
     (RSESS_MERGED, c"RSESS_MERGED"),
@@ -383,6 +389,7 @@ mod tests {
             StoreError::Conflict,
             StoreError::Disconnected,
             StoreError::InvalidId,
+            StoreError::NotReplicated { acknowledged: 0 },
             StoreError::Overloaded,
             StoreError::Protocol,
             StoreError::Randomness,
@@ -417,7 +424,7 @@ mod tests {
         let numbers = NAMES.map(|(status, _)| status as c_int);
 
         let expected = (0..=6).chain(10..=15).chain(20..=28).chain(30..=31).chain(40..=53);
-        let expected = expected.chain(60..=64).chain(70..=73).chain(100..=104);
+        let expected = expected.chain(60..=64).chain(70..=74).chain(100..=104);
         assert!(numbers.into_iter().eq(expected));
     }
 

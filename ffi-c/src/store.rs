@@ -88,10 +88,10 @@ pub unsafe extern "C" fn rsess_store_new_memory(
 /// Makes a store in one file, without a server: opens the file, or makes it.
 ///
 /// `path` names the file in UTF-8; its folder must be there. One store at a time has a file
-/// open, in all processes together. A file that was not closed in order, after a crash, is
-/// repaired first, which takes time in proportion to its size. `durability` is one of
-/// rsess_durability. `deadline_ms` is how long one call may wait for the disk, in
-/// milliseconds, up to an hour; 0 stands for 5,000.
+/// open, in all processes together. The file is read whole and checked first, and repaired if
+/// it was not closed in order, after a crash: that takes time in proportion to its size,
+/// seconds for 1 GiB. `durability` is one of rsess_durability. `deadline_ms` is how long one
+/// call may wait for the disk, in milliseconds, up to an hour; 0 stands for 5,000.
 ///
 /// Make it after a fork, not before: the store belongs to the process that made it. If that
 /// one ends without rsess_store_free, its children keep the file in use until they end, too.

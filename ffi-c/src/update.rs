@@ -93,7 +93,7 @@ pub unsafe extern "C" fn rsess_store_update(
 
         match updated {
             Updated::Gone => Err(rsess_status::RSESS_GONE),
-            Updated::Merged(payload) => {
+            Updated::Merged(payload) | Updated::Moved(payload) => {
                 write_payload(merged_out, payload);
                 Err(rsess_status::RSESS_MERGED)
             }

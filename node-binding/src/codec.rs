@@ -2,84 +2,205 @@
 //!
 //! Synchronous on purpose: no I/O, and each call is cheaper than a trip to another thread. What
 //! a client sent never throws: it is refused with `null`.
+//!
+//! Texts pass through buffers that each thread has, so a cookie of usual size allocates nothing
+//! but the JavaScript string that comes out.
 
 // Doc comments below are JSDoc: napi copies them into `native.d.ts` as they are.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use napi::Env;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
-use rudder_session::{CookieCodec, KeyRing, LegacyCookies, Payload, UnixMillis};
+use rudder_session::{CookieCodec, KeyRing, LegacyCookies, UnixMillis, cookie};
 
+use crate::bound::{BoundFunction, Call, Returned, Thrown};
 use crate::fault::Fault;
 
-/// Turns payloads into cookie values and back, and signs. Immutable: one serves a whole process.
-#[napi]
+/// Turns payloads into cookie values and back, and signs. Immutable: one serves a whole thread.
+///
+/// These are plain functions, which need no `this`. A wrong type of argument throws a
+/// `TypeError`; what a client sent never throws.
+#[napi(object, object_from_js = false)]
 pub struct NativeCodec {
-    codec: CookieCodec,
-}
-
-#[napi]
-impl NativeCodec {
-    /// @param secrets The first one signs, all of them verify. At least one; none empty.
-    /// @throws An error with the code `ERR_SESSION_CONFIG`.
-    #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, secrets: Vec<String>) -> Result<Self> {
-        let ring = KeyRing::from_secrets(secrets).map_err(|it| Fault::from(it).into_error(env))?;
-        Ok(Self { codec: CookieCodec::new(ring) })
-    }
-
-    /// Signs any text.
-    ///
-    /// @returns The text, a dot, and 43 characters of signature.
-    #[napi(catch_unwind)]
-    pub fn sign(&self, value: String) -> Result<String> {
-        Ok(self.codec.sign(&value))
-    }
-
-    /// Verifies a signed text.
-    ///
-    /// @returns The text that was signed, or `null` if no key of ours signed it.
-    #[napi(catch_unwind)]
-    pub fn verify(&self, signed: String) -> Result<Option<String>> {
-        Ok(self.codec.verify(&signed).ok().map(str::to_owned))
-    }
-
+    /// Signs any text: returns the text, a dot, and 43 characters of signature.
+    #[napi(ts_type = "(value: string) => string")]
+    pub sign: BoundFunction<CookieCodec>,
+    /// Verifies a signed text: returns the text that was signed, or `null` if no key of ours
+    /// signed it.
+    #[napi(ts_type = "(signed: string) => string | null")]
+    pub verify: BoundFunction<CookieCodec>,
     /// Encodes a payload that lives in the cookie itself.
     ///
-    /// @param payloadJson An object with `id`, `data` and `flash_next`, as JSON text. Values are
-    ///   carried verbatim.
-    /// @param expiresAtMs The last instant at which the value is accepted, in milliseconds since
-    ///   the Unix epoch.
-    /// @throws An error with the code `ERR_SESSION_PAYLOAD` if it is no payload.
-    #[napi(catch_unwind)]
-    pub fn encode(&self, env: Env, payload_json: String, expires_at_ms: f64) -> Result<String> {
-        let payload = Payload::parse(payload_json).map_err(|it| Fault::from(it).into_error(env))?;
-        Ok(self.codec.encode(&payload, instant(env, expires_at_ms)?))
-    }
-
+    /// `payloadJson` is an object with `id`, `data` and `flash_next`, as JSON text. If it reads
+    /// `{"id":"..","data":{` at its start and `}` at its end, as `JSON.stringify` writes it, it
+    /// is signed as it stands; all else is parsed first.
+    ///
+    /// `expiresAtMs` is the last instant at which the value is accepted, in milliseconds since
+    /// the Unix epoch.
+    ///
+    /// Throws an error with the code `ERR_SESSION_PAYLOAD` if text that was parsed is no payload.
+    #[napi(ts_type = "(payloadJson: string, expiresAtMs: number) => string")]
+    pub encode: BoundFunction<CookieCodec>,
     /// Decodes a cookie value whose payload lives in the cookie itself.
     ///
-    /// @param cookieValue The value as the client sent it.
-    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-    /// @param rejectLegacy Whether to refuse values that carry no expiry.
-    /// @returns The payload `{"id":..,"data":{..},"flash_next":{..}}` as JSON text, or `null` if
-    ///   the value is refused.
-    #[napi(catch_unwind)]
-    pub fn decode(
-        &self,
-        env: Env,
-        cookie_value: String,
-        now_ms: f64,
-        reject_legacy: bool,
-    ) -> Result<Option<String>> {
-        let legacy = if reject_legacy { LegacyCookies::Reject } else { LegacyCookies::Accept };
-        let payload = self.codec.decode(&cookie_value, instant(env, now_ms)?, legacy).ok();
-        Ok(payload.map(|payload| payload.as_json().to_owned()))
-    }
+    /// `nowMs` is milliseconds since the Unix epoch, as `Date.now()` gives them; `rejectLegacy`
+    /// says whether to refuse values that carry no expiry.
+    ///
+    /// Returns the payload as JSON text, or `null` if the value is refused. The text begins with
+    /// `{"id":"..","data":{` and ends with `}`. What is between is as whoever has the key signed
+    /// it, and is not walked over if it was in that spelling: text that turns out not to be JSON,
+    /// or to have another `id` behind the first, is a refused value, too.
+    #[napi(
+        ts_type = "(cookieValue: string, nowMs: number, rejectLegacy: boolean) => string | null"
+    )]
+    pub decode: BoundFunction<CookieCodec>,
+    /// Finds the cookie called `name` in a `Cookie` header, and decodes its value.
+    ///
+    /// Returns `undefined` if there is no such cookie or it is empty, else what `decode` does.
+    #[napi(
+        ts_type = "(cookieHeader: string, name: string, nowMs: number, rejectLegacy: boolean) => \
+                   string | null | undefined"
+    )]
+    pub load: BoundFunction<CookieCodec>,
+    /// Finds the cookie called `name` in a `Cookie` header, and verifies its value.
+    ///
+    /// Returns `undefined` if there is no such cookie or it is empty, else what `verify` does.
+    #[napi(ts_type = "(cookieHeader: string, name: string) => string | null | undefined")]
+    pub load_id: BoundFunction<CookieCodec>,
 }
+
+/// Makes a codec.
+///
+/// @param secrets The first one signs, all of them verify. At least one; none empty.
+/// @throws An error with the code `ERR_SESSION_CONFIG`.
+#[napi(catch_unwind)]
+pub fn create_codec(env: Env, secrets: Vec<String>) -> Result<NativeCodec> {
+    let ring = KeyRing::from_secrets(secrets).map_err(|it| Fault::from(it).into_error(env))?;
+    let codec = Rc::new(CookieCodec::new(ring));
+    Ok(NativeCodec {
+        sign: BoundFunction::new(&codec, sign),
+        verify: BoundFunction::new(&codec, verify),
+        encode: BoundFunction::new(&codec, encode),
+        decode: BoundFunction::new(&codec, decode),
+        load: BoundFunction::new(&codec, load),
+        load_id: BoundFunction::new(&codec, load_id),
+    })
+}
+
+type Outcome<'call> = std::result::Result<Returned<'call>, Thrown>;
+
+fn sign<'call>(codec: &CookieCodec, call: &Call<'call>) -> Outcome<'call> {
+    with_buffers(|Buffers { input, output, .. }| {
+        call.text(0, input)?;
+        codec.sign_into(input, output);
+        call.return_text(output)
+    })
+}
+
+fn verify<'call>(codec: &CookieCodec, call: &Call<'call>) -> Outcome<'call> {
+    with_buffers(|Buffers { input, .. }| {
+        call.text(0, input)?;
+        match codec.verify_bytes(input) {
+            Ok(value) => call.return_text(value),
+            Err(_) => call.return_null(),
+        }
+    })
+}
+
+fn encode<'call>(codec: &CookieCodec, call: &Call<'call>) -> Outcome<'call> {
+    with_buffers(|Buffers { input, output, .. }| {
+        call.text(0, input)?;
+        let expires_at = time(call, 1)?;
+        codec.encode_text_into(input, expires_at, output).map_err(Fault::from)?;
+        call.return_ascii(output)
+    })
+}
+
+fn decode<'call>(codec: &CookieCodec, call: &Call<'call>) -> Outcome<'call> {
+    with_buffers(|Buffers { input, output, .. }| {
+        call.text(0, input)?;
+        let (now, legacy) = (time(call, 1)?, legacy(call, 2)?);
+        match codec.decode_text_into(input, now, legacy, output) {
+            Ok(()) => call.return_text(output),
+            Err(_) => call.return_null(),
+        }
+    })
+}
+
+fn load<'call>(codec: &CookieCodec, call: &Call<'call>) -> Outcome<'call> {
+    with_buffers(|Buffers { input, name, output }| {
+        call.text(0, input)?;
+        call.text(1, name)?;
+        let (now, legacy) = (time(call, 2)?, legacy(call, 3)?);
+        let Some(value) = find(input, name) else { return Ok(call.return_undefined()) };
+        match codec.decode_text_into(value, now, legacy, output) {
+            Ok(()) => call.return_text(output),
+            Err(_) => call.return_null(),
+        }
+    })
+}
+
+fn load_id<'call>(codec: &CookieCodec, call: &Call<'call>) -> Outcome<'call> {
+    with_buffers(|Buffers { input, name, .. }| {
+        call.text(0, input)?;
+        call.text(1, name)?;
+        let Some(value) = find(input, name) else { return Ok(call.return_undefined()) };
+        match codec.verify_bytes(value) {
+            Ok(id) => call.return_text(id),
+            Err(_) => call.return_null(),
+        }
+    })
+}
+
+/// The value of a cookie, if there is one and it is not empty.
+fn find<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    cookie::find(header, name).filter(|value| !value.is_empty())
+}
+
+fn time(call: &Call<'_>, index: usize) -> std::result::Result<UnixMillis, Thrown> {
+    let unix_ms = call.number(index)?;
+    UnixMillis::from_f64(unix_ms).ok_or_else(|| Fault::argument(NO_TIME).into())
+}
+
+fn legacy(call: &Call<'_>, index: usize) -> std::result::Result<LegacyCookies, Thrown> {
+    let reject = call.flag(index)?;
+    Ok(if reject { LegacyCookies::Reject } else { LegacyCookies::Accept })
+}
+
+/// The texts of one call.
+#[derive(Default)]
+struct Buffers {
+    input: Vec<u8>,
+    name: Vec<u8>,
+    output: Vec<u8>,
+}
+
+thread_local! {
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
+
+/// Runs a call with the buffers of this thread. No call runs inside another.
+fn with_buffers<T>(call: impl FnOnce(&mut Buffers) -> T) -> T {
+    BUFFERS.with_borrow_mut(|buffers| {
+        let result = call(buffers);
+        for buffer in [&mut buffers.input, &mut buffers.name, &mut buffers.output] {
+            if buffer.capacity() > KEPT_BYTES {
+                *buffer = Vec::new();
+            }
+        }
+        result
+    })
+}
+
+/// The largest buffer that is kept for the next call: more than any cookie takes.
+const KEPT_BYTES: usize = 64 * 1024;
 
 /// The instant that `Date.now()` names.
 pub(crate) fn instant(env: Env, unix_ms: f64) -> Result<UnixMillis> {
-    UnixMillis::from_f64(unix_ms)
-        .ok_or_else(|| Fault::argument("time: must be a finite number").into_error(env))
+    UnixMillis::from_f64(unix_ms).ok_or_else(|| Fault::argument(NO_TIME).into_error(env))
 }
+
+const NO_TIME: &str = "time: must be a finite number";

@@ -113,6 +113,7 @@ impl From<StoreError> for Fault {
             StoreError::Conflict => "ERR_SESSION_STORE_CONFLICT",
             StoreError::Disconnected | StoreError::Unreachable => "ERR_SESSION_STORE_UNREACHABLE",
             StoreError::InvalidId => "ERR_SESSION_PAYLOAD",
+            StoreError::NotReplicated { .. } => "ERR_SESSION_STORE_NOT_REPLICATED",
             StoreError::Protocol | StoreError::Rejected { .. } => "ERR_SESSION_STORE_SERVER",
             StoreError::Storage => "ERR_SESSION_STORE_FILE",
             StoreError::TimedOut => "ERR_SESSION_STORE_TIMEOUT",

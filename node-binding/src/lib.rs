@@ -1,6 +1,7 @@
 //! The Node addon: a thin layer over [`rudder_session`].
 //!
 //! ```text
+//!   bound     functions with native state of their own
 //!   codec     NativeCodec: synchronous calls
 //!   store     StoreCalls: submits calls to a store
 //!   answers   brings the answers to JavaScript's thread, many at a time
@@ -13,6 +14,10 @@
 //! TypeScript. Every exported function catches panics, and no call occupies a thread of libuv.
 
 mod answers;
+#[cfg_attr(test, allow(dead_code, reason = "nothing is exported from the tests"))]
+mod bound;
+#[cfg_attr(test, allow(dead_code, reason = "nothing is exported from the tests"))]
+#[allow(unreachable_pub, reason = "a function that napi exports must be `pub`")]
 mod codec;
 mod fault;
 mod options;

@@ -51,7 +51,7 @@ pub struct RedisOptions {
 impl From<MemoryOptions> for MemoryConfig {
     fn from(options: MemoryOptions) -> Self {
         // A cast from a float saturates: nonsense becomes 0, which the engine refuses.
-        Self { max_bytes: options.max_bytes as u64 }
+        Self { max_bytes: options.max_bytes as u64, ..Self::default() }
     }
 }
 
@@ -78,6 +78,7 @@ impl From<RedisOptions> for RedisConfig {
             prefix: options.prefix,
             pool_size: options.pool_size,
             deadline: milliseconds(options.deadline_ms),
+            ..Self::default()
         }
     }
 }

@@ -157,7 +157,9 @@ impl StoreCalls {
             store::submit_update(store, &base, &payload, ttl, now, |outcome| {
                 call.finish(outcome.map(|updated| match updated {
                     Updated::Gone => Answer::Flag(false),
-                    Updated::Merged(stored) => Answer::Text(stored.into_json()),
+                    Updated::Merged(stored) | Updated::Moved(stored) => {
+                        Answer::Text(stored.into_json())
+                    }
                     Updated::Saved => Answer::Flag(true),
                 }));
             });

@@ -13,6 +13,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::resp::{Client, Monitor, Reply};
 
@@ -90,6 +91,12 @@ impl RedisServer {
         self.process = started.expect("its port is still free");
     }
 
+    /// Has the process end with this one, however this one ends. For servers in a static, which is
+    /// never dropped.
+    pub fn end_with_this_process(&self) {
+        end_with_this_process(&self.process, &self.dir);
+    }
+
     fn signal(&self, name: &str) {
         let command = format!("kill -{name} {}", self.process.id());
         let status = Command::new("sh").args(["-c", &command]).status().expect("a shell");
@@ -107,6 +114,30 @@ impl Drop for RedisServer {
         // Nothing to be done about a process that has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// Has a shell wait for the end of this process, to end `process` and remove `dir` then.
+pub(crate) fn end_with_this_process(process: &Child, dir: &TempDir) {
+    let last_will = format!("read -r _; kill -9 {}; rm -rf '{}'", process.id(), dir.0.display());
+    let shell = Command::new("sh")
+        .args(["-c", &last_will])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell");
+    // Its input ends when nobody has the other end any more.
+    std::mem::forget(shell);
+}
+
+/// Asks again and again: servers do not say by themselves when they are so far.
+pub fn await_that(mut so_far: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !so_far() {
+        assert!(Instant::now() < until, "the servers do not get ready");
+        // Leaves the processor to those who are waited for.
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -49,8 +49,17 @@ pub struct Client {
 impl Client {
     /// Connects to a server on this machine.
     pub fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server is up");
-        Self { stream: BufReader::new(stream) }
+        Self::try_connect(port).expect("the server is up")
+    }
+
+    /// Connects to a server on this machine, if it is up.
+    ///
+    /// # Errors
+    ///
+    /// What the socket said.
+    pub fn try_connect(port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        Ok(Self { stream: BufReader::new(stream) })
     }
 
     /// Sends a command and reads its reply, if the connection lasts that long.

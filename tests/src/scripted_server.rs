@@ -23,6 +23,9 @@ use crate::resp::{bulk, read_command};
 
 /// One thing that a connection does.
 pub enum Step {
+    /// Answers each command as it is told, and like a Redis where it is told nothing, until the
+    /// client goes away.
+    Answer(Answering),
     /// Waits until the gate is open. Reads nothing meanwhile.
     Await(Gate),
     /// Reads and forgets until the client goes away.
@@ -42,6 +45,9 @@ pub enum Step {
     /// Sends bytes one by one with a pause after each, until the client goes away.
     Trickle(Vec<u8>, Duration),
 }
+
+/// What to answer to a command, as bytes on the wire.
+pub type Answering = Arc<dyn Fn(&[&[u8]]) -> Option<Vec<u8>> + Send + Sync>;
 
 /// Something that one thread waits for and another one makes happen.
 #[derive(Clone, Default)]
@@ -89,6 +95,11 @@ impl ScriptedServer {
     /// Its URL.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Puts a record into the memory that all connections share.
@@ -173,6 +184,13 @@ impl Shared {
                 self.records().insert(name.to_vec(), value.to_vec());
                 b"+OK\r\n".to_vec()
             }
+            [b"SET", name, value, b"EX", _, b"NX"] => {
+                if self.records().contains_key(*name) {
+                    return b"$-1\r\n".to_vec();
+                }
+                self.records().insert(name.to_vec(), value.to_vec());
+                b"+OK\r\n".to_vec()
+            }
             [b"EXPIRE", name, _] => count(self.records().contains_key(*name)),
             [b"DEL", name] => count(self.records().remove(*name).is_some()),
             [b"AUTH", ..] | [b"SELECT", _] => b"+OK\r\n".to_vec(),
@@ -234,6 +252,13 @@ fn play(stream: TcpStream, steps: Vec<Step>, shared: &Shared) -> io::Result<()> 
     let mut reader = BufReader::new(stream);
     for step in steps {
         match step {
+            Step::Answer(answering) => {
+                while let Some(command) = read_command(&mut reader)? {
+                    let words: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+                    let reply = answering(&words).unwrap_or_else(|| shared.answer(&command));
+                    writer.write_all(&reply)?;
+                }
+            }
             Step::Await(gate) => gate.wait(),
             Step::Listen => {
                 io::copy(&mut reader, &mut io::sink())?;

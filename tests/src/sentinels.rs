@@ -7,8 +7,9 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
-use crate::redis_server::{RedisServer, TempDir, free_port};
+use crate::redis_server::{RedisServer, TempDir, await_that, end_with_this_process, free_port};
 use crate::resp::{Client, Reply};
 
 /// The name of the master.
@@ -47,6 +48,23 @@ impl Sentinels {
         Self { master: Some(master), replica, sentinels }
     }
 
+    /// A group that all tests of a process have in common, and that nobody harms.
+    pub fn shared() -> &'static Self {
+        static SHARED: LazyLock<Sentinels> = LazyLock::new(|| {
+            let group = Sentinels::start();
+            group
+                .master
+                .iter()
+                .chain([&group.replica])
+                .for_each(RedisServer::end_with_this_process);
+            for Sentinel { process, folder, .. } in &group.sentinels {
+                end_with_this_process(process, folder);
+            }
+            group
+        });
+        &SHARED
+    }
+
     /// `host:port` of each sentinel.
     pub fn addresses(&self) -> Vec<String> {
         self.sentinels.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect()
@@ -67,7 +85,7 @@ impl Sentinels {
 struct Sentinel {
     process: Child,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Sentinel {
@@ -94,7 +112,7 @@ impl Sentinel {
         assert!(lines.any(|line| line.contains("Sentinel ID is")), "sentinel does not start");
         // It must be able to go on talking, or it stops at a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, port, _folder: folder }
+        Self { process, port, folder }
     }
 }
 
@@ -109,13 +127,4 @@ impl Drop for Sentinel {
 /// What a server says of itself; nothing if it cuts the connection, as it does in a fail-over.
 fn role(server: &RedisServer) -> String {
     server.client().try_call(&["ROLE"]).map(|reply| reply.text()).unwrap_or_default()
-}
-
-/// Asks again and again: none of the servers says by itself when it is so far.
-fn await_that(mut so_far: impl FnMut() -> bool) {
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while !so_far() {
-        assert!(std::time::Instant::now() < until, "the servers do not get ready");
-        std::thread::yield_now();
-    }
 }

@@ -9,7 +9,8 @@
 //! A **leader** is whoever runs a batch: a blocking caller leads for itself if a place is free,
 //! which costs no thread switch; everything else is run by worker threads, started when first
 //! needed. While the leaders wait for the store the queue grows, and the next one takes it whole:
-//! the busier the store, the larger the batches.
+//! the busier the store, the larger the batches. How many lead at a time depends on how long a
+//! batch takes: what is back in [`SHORT_RUN`] is waited for, unless it is not back by then.
 //!
 //! Each caller has a deadline. Requests run together only if their deadlines are less than
 //! [`DEADLINE_SLACK`] apart, so none of a batch ends early and none ends later than that.
@@ -26,10 +27,20 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
+use crate::events::{self, Seldom};
 use answer::{Answer, Waiter};
 
 /// How much later than its deadline a call may end because it ran with others.
 pub(crate) const DEADLINE_SLACK: Duration = Duration::from_millis(25);
+
+/// A batch that usually takes less than this is worth waiting for.
+const SHORT_RUN: Duration = Duration::from_micros(400);
+
+/// Requests that are worth a leader of their own however short a batch is.
+const LONG_QUEUE: usize = 64;
+
+/// How long requests wait for a leader that usually is soon back.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Runs batches.
 pub(crate) trait Backend: Send + Sync + 'static {
@@ -65,6 +76,11 @@ impl<Q, A> Job<Q, A> {
     pub(crate) fn finish(self, outcome: Result<A, StoreError>) {
         self.answer.give(outcome);
     }
+
+    /// Answers whoever asked with what `outcome` makes of the request.
+    pub(crate) fn finish_with(self, outcome: impl FnOnce(Q) -> Result<A, StoreError>) {
+        self.answer.give(outcome(self.request));
+    }
 }
 
 /// A queue and its leaders. Dropping it lets what is queued run to its end.
@@ -75,8 +91,13 @@ pub(crate) struct Batcher<B: Backend> {
 impl<B: Backend> Batcher<B> {
     /// A queue for `backend`; starts no thread.
     pub(crate) fn new(backend: B, limits: Limits) -> Self {
-        let shared =
-            Shared { backend, limits, state: Mutex::new(State::default()), work: Condvar::new() };
+        let shared = Shared {
+            backend,
+            limits,
+            state: Mutex::new(State::default()),
+            work: Condvar::new(),
+            refused: Seldom::default(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -106,14 +127,15 @@ impl<B: Backend> Batcher<B> {
         let answer = waiter.answer();
         let mut state = self.shared.enqueue(Job { request, deadline, answer })?;
 
-        // Its own request is the last of the queue, so more than one batch may come first.
-        while !waiter.is_answered() && state.may_lead(&self.shared.limits) {
+        // Its own request is the last of the queue, so more than one batch may come first. Where
+        // there is no worker, nobody would watch the leaders, so it waits for none.
+        while !waiter.is_answered()
+            && state.may_lead(&self.shared.limits)
+            && (state.is_due() || state.workers.is_empty())
+        {
             state = self.shared.lead(state);
         }
-        if !state.queue.is_empty() {
-            self.shared.call_worker(&mut state);
-        }
-        drop(state);
+        self.shared.let_go(state);
         waiter.wait(deadline + 2 * DEADLINE_SLACK)
     }
 
@@ -127,10 +149,9 @@ impl<B: Backend> Batcher<B> {
     ) {
         let deadline = Instant::now() + timeout;
         // A refusal has been answered by then.
-        if let Ok(mut state) =
-            self.shared.enqueue(Job { request, deadline, answer: Answer::by(done) })
+        if let Ok(state) = self.shared.enqueue(Job { request, deadline, answer: Answer::by(done) })
         {
-            self.shared.call_worker(&mut state);
+            self.shared.let_go(state);
         }
     }
 }
@@ -148,6 +169,8 @@ struct Shared<B: Backend> {
     state: Mutex<State<B::Request, B::Reply>>,
     /// Rings for new work and for the end.
     work: Condvar,
+    /// Calls that found the queue full.
+    refused: Seldom,
 }
 
 type Locked<'a, B> = MutexGuard<'a, State<<B as Backend>::Request, <B as Backend>::Reply>>;
@@ -156,10 +179,16 @@ struct State<Q, A> {
     queue: VecDeque<Job<Q, A>>,
     /// Batches under way.
     leaders: usize,
+    /// Batches that were taken so far.
+    batches: u64,
+    /// How long a batch takes, of late.
+    usual_run: Duration,
     /// Worker threads that exist.
     workers: Vec<JoinHandle<()>>,
     /// How many of them wait for work.
     idle: usize,
+    /// One of them watches whether the leaders take what is queued.
+    watched: bool,
     /// A worker was called and has not looked at the queue yet: it will take whatever is there.
     called: bool,
     closed: bool,
@@ -168,6 +197,19 @@ struct State<Q, A> {
 impl<Q, A> State<Q, A> {
     fn may_lead(&self, limits: &Limits) -> bool {
         !self.queue.is_empty() && self.leaders < limits.leaders
+    }
+
+    /// Whether a leader is wanted beside those that are at work.
+    ///
+    /// Where a round trip is short, a batch is soon back and the next one takes the rest along;
+    /// splitting the queue then costs more than it gives.
+    fn is_due(&self) -> bool {
+        self.leaders == 0 || self.usual_run >= SHORT_RUN || self.queue.len() >= LONG_QUEUE
+    }
+
+    /// Learns how long a batch took.
+    fn learn(&mut self, run: Duration) {
+        self.usual_run = (self.usual_run * 7 + run) / 8;
     }
 }
 
@@ -181,6 +223,7 @@ impl<B: Backend> Shared<B> {
         let mut state = self.lock();
         if state.queue.len() >= self.limits.queue {
             drop(state);
+            events::queue_full(&self.refused);
             job.finish(Err(StoreError::Overloaded));
             return Err(StoreError::Overloaded);
         }
@@ -203,37 +246,37 @@ impl<B: Backend> Shared<B> {
     /// Runs one batch with the lock released, and takes it again.
     fn lead<'a>(self: &'a Arc<Self>, mut state: Locked<'a, B>) -> Locked<'a, B> {
         state.leaders += 1;
-        let batch = self.take_batch(&mut state);
-        if !state.queue.is_empty() {
-            self.call_worker(&mut state);
-        }
-        drop(state);
+        state.batches += 1;
+        let mut batch = self.take_batch(&mut state);
+        self.let_go(state);
 
-        let now = Instant::now();
-        let (alive, expired): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|job| job.deadline > now);
-        for job in expired {
+        let started_at = Instant::now();
+        for job in batch.extract_if(.., |job| job.deadline <= started_at) {
             job.finish(Err(StoreError::TimedOut));
         }
-        if let Some(deadline) = alive.iter().map(|job| job.deadline).max() {
+        if let Some(deadline) = batch.iter().map(|job| job.deadline).max() {
             // A panic ends the calls of this batch (an answer that is dropped says so), and not
             // the thread, which may be the host's.
-            let run = AssertUnwindSafe(|| self.backend.run(alive, deadline));
+            let run = AssertUnwindSafe(|| self.backend.run(batch, deadline));
             let _ = catch_unwind(run);
         }
 
         let mut state = self.lock();
         state.leaders -= 1;
+        state.learn(started_at.elapsed());
         state
     }
 
-    /// Sees to it that a worker looks at the queue, if a leader may be added.
-    fn call_worker(self: &Arc<Self>, state: &mut State<B::Request, B::Reply>) {
-        if state.called || state.leaders >= self.limits.leaders {
+    /// Releases the lock, and sees to it that what is queued is taken: by a worker if another
+    /// leader may be added and is due, and otherwise by one that watches those at work.
+    fn let_go(self: &Arc<Self>, mut state: Locked<'_, B>) {
+        if state.called || !state.may_lead(&self.limits) || state.watched && !state.is_due() {
             return;
         }
         if state.idle > 0 {
             state.called = true;
+            // Whoever is woken takes the lock first thing.
+            drop(state);
             self.work.notify_one();
         } else if state.workers.len() < self.limits.leaders {
             let shared = Arc::clone(self);
@@ -248,18 +291,36 @@ impl<B: Backend> Shared<B> {
 
     fn work(self: Arc<Self>) {
         let mut state = self.lock();
+        let mut is_stuck = false;
         loop {
             state.called = false;
-            while state.may_lead(&self.limits) {
+            while state.may_lead(&self.limits) && (state.is_due() || is_stuck || state.closed) {
+                is_stuck = false;
                 state = self.lead(state);
             }
             if state.closed {
                 break;
             }
             state.idle += 1;
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            (state, is_stuck) = self.wait_for_work(state);
             state.idle -= 1;
         }
+    }
+
+    /// Waits until it is called; or, if there are leaders and nobody watches them yet, until none
+    /// of them has taken anything for [`PATIENCE`], which it tells: they may be waiting for a
+    /// server that does not answer, and whoever came after them must not.
+    fn wait_for_work<'a>(&self, mut state: Locked<'a, B>) -> (Locked<'a, B>, bool) {
+        if state.leaders == 0 || state.leaders >= self.limits.leaders || state.watched {
+            return (self.work.wait(state).unwrap_or_else(PoisonError::into_inner), false);
+        }
+        let batches_before = state.batches;
+        state.watched = true;
+        let waited = self.work.wait_timeout(state, PATIENCE);
+        let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.watched = false;
+        let is_stuck = timeout.timed_out() && state.batches == batches_before;
+        (state, is_stuck)
     }
 }
 
@@ -268,8 +329,11 @@ impl<Q, A> Default for State<Q, A> {
         Self {
             queue: VecDeque::new(),
             leaders: 0,
+            batches: 0,
+            usual_run: Duration::ZERO,
             workers: Vec::new(),
             idle: 0,
+            watched: false,
             called: false,
             closed: false,
         }

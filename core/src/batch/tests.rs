@@ -197,3 +197,85 @@ fn a_worker_that_closes_does_not_wait_for_itself() {
 
     assert_eq!(answers.recv(), Ok(()));
 }
+
+#[test]
+fn another_leader_is_due_if_a_batch_takes_long_or_the_queue_is_long() {
+    let job = || Job { request: 0, deadline: Instant::now(), answer: Answer::by(|_| {}) };
+    let mut state: State<u32, u32> = State { leaders: 1, ..State::default() };
+    assert!(!state.is_due());
+
+    state.queue.extend((1..LONG_QUEUE).map(|_| job()));
+    assert!(!state.is_due());
+    state.queue.push_back(job());
+    assert!(state.is_due());
+
+    state.queue.clear();
+    (0..50).for_each(|_| state.learn(SHORT_RUN * 2));
+    assert!(state.is_due());
+    (0..50).for_each(|_| state.learn(SHORT_RUN / 2));
+    assert!(!state.is_due());
+    state.leaders = 0;
+    assert!(state.is_due());
+}
+
+#[test]
+fn nobody_waits_for_a_leader_that_is_stuck() {
+    let (batcher, sizes, go) = echo(Limits { leaders: 3, batch: 100, queue: 100 });
+    let (answer, answers) = mpsc::channel();
+
+    for request in 0..3 {
+        let answer = answer.clone();
+        batcher.submit(request, LONG, move |outcome| answer.send(outcome).unwrap());
+        // The ones before are still under way: nobody has let them go.
+        assert_eq!(sizes.recv_timeout(LONG), Ok(1));
+    }
+    (0..3).for_each(|_| go.send(()).unwrap());
+
+    let mut answers: Vec<_> = answers.iter().take(3).collect();
+    answers.sort_by_key(|it| it.clone().unwrap_or(u32::MAX));
+    assert_eq!(answers, [Ok(0), Ok(1), Ok(2)]);
+}
+
+#[test]
+fn a_blocking_caller_does_not_wait_for_a_leader_that_is_stuck() {
+    let (batcher, sizes, go) = echo(Limits { leaders: 2, batch: 100, queue: 100 });
+    batcher.submit(0, LONG, |_| {});
+    assert_eq!(sizes.recv_timeout(LONG), Ok(1));
+
+    thread::scope(|scope| {
+        let caller = scope.spawn(|| batcher.call(1, LONG));
+        assert_eq!(sizes.recv_timeout(LONG), Ok(1));
+        (0..2).for_each(|_| go.send(()).unwrap());
+
+        assert_eq!(caller.join().unwrap(), Ok(1));
+    });
+}
+
+#[test]
+fn nothing_is_left_in_the_queue_whoever_asks_in_whatever_way() {
+    let (batcher, _sizes, go) = echo(Limits { leaders: 3, batch: 10, queue: 10_000 });
+    (0..10_000).for_each(|_| go.send(()).unwrap());
+    let (answer, answers) = mpsc::channel();
+
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let (batcher, answer) = (&batcher, answer.clone());
+            scope.spawn(move || {
+                for round in 0..200 {
+                    let request = thread * 1000 + round;
+                    if thread % 2 == 0 {
+                        answer.send(batcher.call(request, LONG)).unwrap();
+                    } else {
+                        let answer = answer.clone();
+                        let done = move |outcome| answer.send(outcome).unwrap();
+                        batcher.submit(request, LONG, done);
+                    }
+                }
+            });
+        }
+    });
+
+    for _ in 0..8 * 200 {
+        assert!(answers.recv_timeout(LONG).is_ok_and(|it| it.is_ok()));
+    }
+}

@@ -1,8 +1,7 @@
 //! Tells a session's own record from what else may lie in its place, and counts the latter.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::Incidents;
+use crate::events::{self, Seldom};
 use crate::payload::Payload;
 use crate::session_id::SessionId;
 
@@ -30,8 +29,8 @@ impl Record {
 /// Records that were not served.
 #[derive(Debug, Default)]
 pub(super) struct RecordCheck {
-    foreign: AtomicU64,
-    unreadable: AtomicU64,
+    foreign: Seldom,
+    unreadable: Seldom,
 }
 
 impl RecordCheck {
@@ -39,16 +38,16 @@ impl RecordCheck {
     pub(super) fn serve(&self, record: Record) -> Option<Payload> {
         match record {
             Record::Own(payload) => return Some(payload),
-            Record::Foreign => self.foreign.fetch_add(1, Ordering::Relaxed),
-            Record::Unreadable => self.unreadable.fetch_add(1, Ordering::Relaxed),
+            Record::Foreign => events::foreign_record(&self.foreign),
+            Record::Unreadable => events::unreadable_record(&self.unreadable),
         };
         None
     }
 
     pub(super) fn incidents(&self) -> Incidents {
         Incidents {
-            foreign_records: self.foreign.load(Ordering::Relaxed),
-            unreadable_records: self.unreadable.load(Ordering::Relaxed),
+            foreign_records: self.foreign.count(),
+            unreadable_records: self.unreadable.count(),
             ..Incidents::default()
         }
     }

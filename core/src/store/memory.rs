@@ -17,7 +17,7 @@ use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use super::{Found, Reply, Request, Store};
+use super::{Found, Inspected, Reply, Request, Store};
 use crate::error::{ConfigError, StoreError};
 use crate::payload::Payload;
 use crate::session_id::SessionId;
@@ -26,14 +26,20 @@ use crate::time::{Ttl, UnixMillis};
 /// How much a [`MemoryStore`] may hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct MemoryConfig {
-    /// Bytes of payloads and ids, with an allowance for each entry. At the bound, sessions that
-    /// were not used for longest are dropped. 64 MiB by default.
+    /// Bytes of payloads and ids, and 512 more for each entry, which is what one takes. At the
+    /// bound, sessions that were not used for longest are dropped. 64 MiB by default.
     pub max_bytes: u64,
+    /// Sessions. At the bound, those that were not used for longest are dropped. As many as fit
+    /// into `max_bytes` by default.
+    ///
+    /// With both bounds an entry counts for at least `max_bytes / max_entries`, so fewer may fit
+    /// than either says, and never more.
+    pub max_entries: u64,
 }
 
 impl Default for MemoryConfig {
     fn default() -> Self {
-        Self { max_bytes: 64 * 1024 * 1024 }
+        Self { max_bytes: 64 * 1024 * 1024, max_entries: u64::MAX }
     }
 }
 
@@ -42,7 +48,7 @@ impl Default for MemoryConfig {
 /// ```
 /// use rudder_session::{MemoryConfig, MemoryStore, Payload, SessionId, Store, Ttl, UnixMillis};
 ///
-/// let store = MemoryStore::new(MemoryConfig { max_bytes: 1 << 20 })?;
+/// let store = MemoryStore::new(MemoryConfig { max_bytes: 1 << 20, ..MemoryConfig::default() })?;
 /// let id = SessionId::random()?;
 /// store.save(&Payload::new(&id), Ttl::from_seconds(60)?, UnixMillis::new(0))?;
 ///
@@ -53,7 +59,8 @@ impl Default for MemoryConfig {
 #[derive(Debug)]
 pub struct MemoryStore {
     entries: Cache<SessionId, Entry>,
-    max_bytes: u64,
+    /// The most that one entry may count for, too.
+    capacity: u64,
 }
 
 impl MemoryStore {
@@ -61,20 +68,28 @@ impl MemoryStore {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::MemoryBound`] if the bound is 0.
+    /// [`ConfigError::MemoryBound`] if a bound is 0.
     pub fn new(config: MemoryConfig) -> Result<Self, ConfigError> {
-        if config.max_bytes == 0 {
+        let MemoryConfig { max_bytes, max_entries } = config;
+        if max_bytes == 0 || max_entries == 0 {
             return Err(ConfigError::MemoryBound);
         }
+        // moka has one bound: entries that weigh so much at least are as many as there may be, and
+        // one more does not fit. A weight has 32 bits.
+        let least = u32::try_from(max_bytes / max_entries).unwrap_or(u32::MAX);
+        let capacity = match least {
+            0 => max_bytes,
+            _ => max_bytes.min(max_entries.saturating_add(1).saturating_mul(least.into()) - 1),
+        };
         let entries = Cache::builder()
-            .max_capacity(config.max_bytes)
-            .weigher(|id: &SessionId, entry: &Entry| weight(id, &entry.payload))
+            .max_capacity(capacity)
+            .weigher(move |id: &SessionId, entry: &Entry| weight(id, &entry.payload).max(least))
             // The default policy may turn a new entry away in favour of popular ones: a user
             // who just logged in would be out again.
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(UntilTtl)
             .build();
-        Ok(Self { entries, max_bytes: config.max_bytes })
+        Ok(Self { entries, capacity })
     }
 
     fn entry(
@@ -84,7 +99,7 @@ impl MemoryStore {
         now: UnixMillis,
     ) -> Result<(SessionId, Entry), StoreError> {
         let id = payload.session_id().ok_or(StoreError::InvalidId)?;
-        if u64::from(weight(&id, &payload)) > self.max_bytes {
+        if u64::from(weight(&id, &payload)) > self.capacity {
             return Err(StoreError::TooLarge);
         }
         Ok((id, Entry { payload: Arc::new(payload), ttl, expires_at: now.plus(ttl) }))
@@ -137,9 +152,17 @@ impl Store for MemoryStore {
                 self.entries.invalidate(&id);
                 Ok(Reply::Destroy)
             }
+            Request::Inspect { id } => {
+                let record = self.entries.get(&id).and_then(|entry| {
+                    let left = now.until(entry.expires_at)?;
+                    Some(Inspected { payload: Payload::clone(&entry.payload), left })
+                });
+                Ok(Reply::Inspect(record))
+            }
             Request::Load { id } => {
                 let entry = self.entries.get(&id).filter(|entry| now < entry.expires_at);
-                Ok(Reply::Load(entry.map(|entry| Payload::clone(&entry.payload))))
+                let session = entry.filter(|entry| !entry.payload.is_forwarding());
+                Ok(Reply::Load(session.map(|entry| Payload::clone(&entry.payload))))
             }
             Request::Remove { id, expected } => {
                 let found = self.step_if(&id, now, &expected, Op::Remove);
@@ -177,14 +200,15 @@ struct Entry {
     expires_at: UnixMillis,
 }
 
-/// Bytes that an entry counts for. The allowance for what moka and the allocator add is an
-/// estimate, not a measurement.
+/// Bytes that an entry counts for.
 fn weight(id: &SessionId, payload: &Payload) -> u32 {
     let bytes = payload.as_json().len() + id.as_str().len() + ENTRY_OVERHEAD;
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
-const ENTRY_OVERHEAD: usize = 300;
+/// What moka and the allocator add to an entry: 506 to 528 bytes of the process's memory, whatever
+/// the payload (`benches/STORES.md`).
+const ENTRY_OVERHEAD: usize = 512;
 
 /// Tells moka when an entry may go: its TTL after each write.
 #[derive(Debug)]
@@ -210,9 +234,13 @@ impl Expiry<SessionId, Entry> for UntilTtl {
 mod tests {
     use super::*;
 
+    fn up_to_bytes(max_bytes: u64) -> MemoryConfig {
+        MemoryConfig { max_bytes, ..MemoryConfig::default() }
+    }
+
     #[test]
     fn a_store_never_grows_past_its_bound() {
-        let store = MemoryStore::new(MemoryConfig { max_bytes: 100_000 }).expect("legal");
+        let store = MemoryStore::new(up_to_bytes(100_000)).expect("legal");
         let ttl = Ttl::from_seconds(60).expect("legal");
         for _ in 0..10_000 {
             let id = SessionId::random().expect("randomness");
@@ -225,8 +253,31 @@ mod tests {
     }
 
     #[test]
+    fn a_store_never_holds_more_sessions_than_it_may() {
+        for max_bytes in [u64::MAX, 1 << 20, 100_000] {
+            let config = MemoryConfig { max_bytes, max_entries: 50 };
+            let store = MemoryStore::new(config).expect("legal");
+            let ttl = Ttl::from_seconds(60).expect("legal");
+            let ids: Vec<_> = (0..1000)
+                .map(|_| {
+                    let id = SessionId::random().expect("randomness");
+                    store.save(&Payload::new(&id), ttl, UnixMillis::new(0)).expect("fits");
+                    id
+                })
+                .collect();
+            store.entries.run_pending_tasks();
+
+            // The newest ones.
+            let kept = |id| store.load(id, UnixMillis::new(0)).expect("loaded").is_some();
+            let kept: Vec<bool> = ids.iter().map(kept).collect();
+            assert_eq!(kept.iter().filter(|kept| **kept).count(), 50, "{max_bytes}");
+            assert!(kept[950..].iter().all(|kept| *kept), "{max_bytes}");
+        }
+    }
+
+    #[test]
     fn a_payload_over_the_whole_bound_is_refused() {
-        let store = MemoryStore::new(MemoryConfig { max_bytes: 1000 }).expect("legal");
+        let store = MemoryStore::new(up_to_bytes(1000)).expect("legal");
         let mut payload = Payload::new(&SessionId::random().expect("randomness"));
         payload.put("big", &"x".repeat(1000)).expect("serialisable");
 
@@ -237,8 +288,11 @@ mod tests {
 
     #[test]
     fn a_bound_of_zero_is_refused() {
-        let refused = MemoryStore::new(MemoryConfig { max_bytes: 0 }).map(|_| ());
+        let no_entries = MemoryConfig { max_entries: 0, ..MemoryConfig::default() };
+        for config in [up_to_bytes(0), no_entries] {
+            let refused = MemoryStore::new(config).map(|_| ());
 
-        assert_eq!(refused, Err(ConfigError::MemoryBound));
+            assert_eq!(refused, Err(ConfigError::MemoryBound));
+        }
     }
 }

@@ -43,6 +43,7 @@ impl<S: Store> Metered<S> {
         StoreFigures {
             create: meters.create.figures(),
             destroy: meters.destroy.figures(),
+            inspect: meters.inspect.figures(),
             load: meters.load.figures(),
             remove: meters.remove.figures(),
             replace: meters.replace.figures(),
@@ -89,6 +90,8 @@ pub struct StoreFigures {
     pub create: OperationFigures,
     /// Calls of [`Store::destroy`].
     pub destroy: OperationFigures,
+    /// Calls of [`Store::inspect`].
+    pub inspect: OperationFigures,
     /// Calls of [`Store::load`].
     pub load: OperationFigures,
     /// Calls of [`Store::remove`].
@@ -138,6 +141,7 @@ impl OperationFigures {
 struct Meters {
     create: Meter,
     destroy: Meter,
+    inspect: Meter,
     load: Meter,
     remove: Meter,
     replace: Meter,
@@ -161,6 +165,7 @@ impl Meters {
         match request {
             Request::Create { .. } => |meters| &meters.create,
             Request::Destroy { .. } => |meters| &meters.destroy,
+            Request::Inspect { .. } => |meters| &meters.inspect,
             Request::Load { .. } => |meters| &meters.load,
             Request::Remove { .. } => |meters| &meters.remove,
             Request::Replace { .. } => |meters| &meters.replace,

@@ -1,16 +1,22 @@
 //! Keeps payloads on the server: the contract that every store fulfils.
 //!
 //! ```text
-//!   mod         trait Store: what a store promises, whatever it is made of
-//!   request     what it is asked for and answers, as values
-//!   update      saving onto what was loaded, merging, regenerating: the same for every store
-//!   future      awaiting an answer
-//!   memory      MemoryStore: this process, bounded
-//!   file        FileStore: one file, no server
-//!   redis       RedisStore: batches of commands over a pool of connections
-//!   metered     Metered: counts and times the calls of any store
+//!   mod               trait Store: what a store promises, whatever it is made of
+//!   request           what it is asked for and answers, as values
+//!   procedure         several steps in a row, waiting for each or not
+//!   update            saving onto what was loaded, merging    \
+//!   regenerate        another id for a session                 | the same for every store
+//!   resume            loading, timeouts, touching              |
+//!   destroy_session   ending a session through any of its ids /
+//!   submit            the four of them for callers that do not wait
+//!   future            awaiting an answer
+//!   memory            MemoryStore: this process, bounded
+//!   file              FileStore: one file, no server
+//!   redis             RedisStore: batches of commands over a pool of connections
+//!   metered           Metered: counts and times the calls of any store
 //! ```
 
+mod destroy_session;
 mod file;
 mod future;
 mod incidents;
@@ -18,25 +24,39 @@ mod incidents;
 mod interleavings;
 mod memory;
 mod metered;
+#[cfg(test)]
+mod missteps;
+mod procedure;
 mod redis;
+mod regenerate;
 mod request;
+mod resume;
+mod submit;
 mod update;
-
-use std::sync::Arc;
 
 pub use file::{Durability, FileConfig, FileStore};
 pub use future::Pending;
 pub use memory::{MemoryConfig, MemoryStore};
 pub use metered::{LATENCY_BUCKETS, Metered, OperationFigures, StoreFigures};
 pub use redis::{RedisConfig, RedisStore};
-pub use request::{Found, Reply, Request};
-pub use update::{Regenerated, Updated};
+pub use regenerate::Regenerated;
+pub use request::{Found, Inspected, Reply, Request};
+pub use resume::Resumed;
+pub use submit::{
+    submit_destroy_session, submit_regenerate, submit_regenerate_with_grace, submit_resume,
+    submit_update,
+};
+pub use update::Updated;
 
 use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::session_id::SessionId;
 use crate::time::{Ttl, UnixMillis};
-use update::{Regenerate, Update};
+use crate::timeouts::Timeouts;
+use destroy_session::DestroySession;
+use regenerate::Regenerate;
+use resume::Resume;
+use update::Update;
 
 /// What has gone wrong in a store without being anybody's error.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -48,6 +68,10 @@ pub struct Incidents {
     /// Above zero, something is badly wrong: replies reach the wrong caller, or somebody writes
     /// into the store. Raise an alarm.
     pub foreign_records: u64,
+    /// Calls that a node of a cluster sent on to another one.
+    ///
+    /// Many in the course of a move of slots or a fail-over, none otherwise.
+    pub redirects: u64,
     /// Records that were no payload of a session.
     pub unreadable_records: u64,
 }
@@ -63,6 +87,8 @@ pub type Done = Box<dyn FnOnce(Result<Reply, StoreError>) + Send>;
 ///   unreadable is none. A store that is out of reach is an error: the session may be alive.
 /// - **a record belongs to its id.** A record that carries another id than the one it was asked
 ///   for is never returned: it is none, and counted in the [`Incidents`].
+/// - **a forwarding record is no session.** A [`Load`](Request::Load) that meets one answers none;
+///   only an [`Inspect`](Request::Inspect) shows it.
 /// - **a value is verbatim.** What was saved is loaded byte for byte.
 /// - **each request is one step**: nothing gets in between its comparison and its write.
 /// - **destroying what is absent succeeds**; a destroy that fails is an error.
@@ -103,6 +129,8 @@ pub trait Store: Send + Sync {
 
     /// Reads the payload of the session `id`; `None` if there is none, or no longer.
     ///
+    /// Knows neither timeouts nor grace: [`resume`](Self::resume) does.
+    ///
     /// # Errors
     ///
     /// A [`StoreError`] if the store cannot say.
@@ -132,6 +160,12 @@ pub trait Store: Send + Sync {
     ///   there by now, whole top-level keys at a time: **no write is lost**.
     /// - If it is gone, destroyed by a logout or expired, nothing is written: **destroy always
     ///   wins**.
+    /// - If another request has regenerated the session
+    ///   [with grace](Self::regenerate_with_grace), and that is not over, the changes go to where
+    ///   the session is by now.
+    ///
+    /// A `created_at` that `base` has and `payload` lacks is kept, and of two the earlier one: no
+    /// request makes a session younger.
     ///
     /// # Errors
     ///
@@ -145,7 +179,7 @@ pub trait Store: Send + Sync {
         ttl: Ttl,
         now: UnixMillis,
     ) -> Result<Updated, StoreError> {
-        update::run(self, Update::start(base, payload, ttl), now)
+        procedure::run(self, Update::start(base, payload, ttl, now), now)
     }
 
     /// Saves what a request made of `base` under another id: that of `payload`.
@@ -170,13 +204,118 @@ pub trait Store: Send + Sync {
         ttl: Ttl,
         now: UnixMillis,
     ) -> Result<Regenerated, StoreError> {
-        update::run(self, Regenerate::start(base, payload, ttl), now)
+        procedure::run(self, Regenerate::start(base, payload, ttl, None, now), now)
+    }
+
+    /// Does what [`regenerate`](Self::regenerate) does, and lets the old id lead to the session
+    /// for as long as `grace`.
+    ///
+    /// For the requests that the client had sent before it knew the new id: their
+    /// [`resume`](Self::resume) and [`update`](Self::update) find the session. Without grace they
+    /// find none, and the user of a page that loads ten things at once is logged out in nine.
+    ///
+    /// The price: **whoever holds the old id gets in for that long**, somebody who planted it
+    /// before the login too. So it should be seconds, and what such a request is told is
+    /// [`Moved`](Resumed::Moved), never the new id. Regenerating through an old id is refused as
+    /// [`Gone`](Regenerated::Gone): do not save by [`update`](Self::update) instead what a login
+    /// wanted saved that way.
+    ///
+    /// After a [`destroy`](Self::destroy) of the new id the old one leads to none at once. To end
+    /// a session through the old id takes [`destroy_session`](Self::destroy_session).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`regenerate`](Self::regenerate).
+    ///
+    /// ```
+    /// use rudder_session::store::{Resumed, Updated};
+    /// use rudder_session::{Lifetime, MemoryConfig, MemoryStore, Payload, SessionId, Store};
+    /// use rudder_session::{Timeouts, Ttl, UnixMillis};
+    ///
+    /// let store = MemoryStore::new(MemoryConfig::default())?;
+    /// let timeouts = Timeouts::idle(Lifetime::from_minutes(30.0)?);
+    /// let (ttl, grace) = (Ttl::from_seconds(1800)?, Ttl::from_seconds(10)?);
+    /// let (old, new) = (SessionId::random()?, SessionId::random()?);
+    /// let (now, later) = (UnixMillis::new(0), UnixMillis::new(10_000));
+    /// let session = Payload::new(&old);
+    /// store.create(&session, ttl, now)?;
+    ///
+    /// store.regenerate_with_grace(&session, &session.with_id(&new), ttl, grace, now)?;
+    ///
+    /// // A request that was under way has the old id, and keeps it.
+    /// let mut changed = session.clone();
+    /// changed.put("seen", &true)?;
+    /// let moved = Updated::Moved(changed.clone());
+    /// assert_eq!(store.update(&session, &changed, ttl, now)?, moved);
+    /// assert_eq!(store.resume(&old, &timeouts, now)?, Resumed::Moved(changed.clone()));
+    /// assert_eq!(store.load(&new, now)?, Some(changed.with_id(&new)));
+    ///
+    /// assert_eq!(store.resume(&old, &timeouts, later)?, Resumed::None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn regenerate_with_grace(
+        &self,
+        base: &Payload,
+        payload: &Payload,
+        ttl: Ttl,
+        grace: Ttl,
+        now: UnixMillis,
+    ) -> Result<Regenerated, StoreError> {
+        procedure::run(self, Regenerate::start(base, payload, ttl, Some(grace), now), now)
+    }
+
+    /// Finds the session that a request with the session id `id` belongs to, and keeps it alive:
+    /// what a request does first, where there are timeouts or grace.
+    ///
+    /// - A session past its absolute timeout is destroyed, and never served.
+    /// - A session with little of its TTL left is touched; see
+    ///   [`Timeouts::with_touch_below`]. If it lacks the `created_at` that an absolute timeout
+    ///   needs, that is noted in the same step.
+    /// - An id that the session had before it was regenerated
+    ///   [with grace](Self::regenerate_with_grace) leads to it, until that is over.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] if the store cannot say, or if a session that is over could not be
+    /// destroyed. That a touch failed is told in [`Resumed::Session`].
+    ///
+    /// ```
+    /// use rudder_session::store::Resumed;
+    /// use rudder_session::{Lifetime, MemoryConfig, MemoryStore, Payload, SessionId, Store};
+    /// use rudder_session::{Timeouts, UnixMillis};
+    ///
+    /// let store = MemoryStore::new(MemoryConfig::default())?;
+    /// let timeouts = Timeouts::idle(Lifetime::from_minutes(30.0)?)
+    ///     .with_absolute(Lifetime::from_minutes(60.0)?);
+    /// let minute = |minutes: u64| UnixMillis::new(minutes * 60_000);
+    ///
+    /// let id = SessionId::random()?;
+    /// let mut payload = Payload::new(&id);
+    /// timeouts.stamp(&mut payload, minute(0));
+    /// let ttl = timeouts.ttl(&payload, minute(0)).expect("it has just begun");
+    /// store.create(&payload, ttl, minute(0))?;
+    ///
+    /// let session = |touched| Resumed::Session { payload: payload.clone(), touched: Ok(touched) };
+    /// assert_eq!(store.resume(&id, &timeouts, minute(15))?, session(false));
+    /// assert_eq!(store.resume(&id, &timeouts, minute(29))?, session(true));
+    /// assert_eq!(store.resume(&id, &timeouts, minute(58))?, session(true));
+    /// assert_eq!(store.resume(&id, &timeouts, minute(60))?, Resumed::None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn resume(
+        &self,
+        id: &SessionId,
+        timeouts: &Timeouts,
+        now: UnixMillis,
+    ) -> Result<Resumed, StoreError> {
+        procedure::run(self, Resume::start(id, timeouts, now), now)
     }
 
     /// Writes `payload` under its own id, **whatever is there or not**, and starts its TTL anew.
     ///
-    /// The last write wins: what another request wrote in the meantime is lost, and a session
-    /// that it destroyed is back. [`update`](Self::update) does neither.
+    /// **The last write wins**, as in `@rudderjs/session`: what another request wrote in the
+    /// meantime is lost, and a session that it destroyed or regenerated is back under the old id.
+    /// [`update`](Self::update) does neither.
     ///
     /// # Errors
     ///
@@ -204,6 +343,11 @@ pub trait Store: Send + Sync {
 
     /// Removes the record of the session `id`.
     ///
+    /// One step, and right wherever no session is ever regenerated
+    /// [with grace](Self::regenerate_with_grace). Where some are, `id` may be an old one by now,
+    /// whose record only leads to the session: [`destroy_session`](Self::destroy_session) is what
+    /// a logout needs there.
+    ///
     /// # Errors
     ///
     /// A [`StoreError`] if the record may still be there. Do not swallow it: somebody logged
@@ -211,6 +355,35 @@ pub trait Store: Send + Sync {
     fn destroy(&self, id: &SessionId) -> Result<(), StoreError> {
         match self.call(Request::Destroy { id: id.clone() }, UnixMillis::new(0))? {
             Reply::Destroy => Ok(()),
+            _ => Err(StoreError::Protocol),
+        }
+    }
+
+    /// Ends the session that `id` leads to, be it the session's own id or, after it was
+    /// regenerated [with grace](Self::regenerate_with_grace), one that it had before.
+    ///
+    /// The session goes first and the forwarding records after it, so a failure leaves nothing
+    /// that a repeated call does not find. To end what has ended succeeds.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] if the session may still be there, [`StoreError::Conflict`] if others
+    /// changed it ten times in a row among them. Do not swallow it: somebody logged out.
+    fn destroy_session(&self, id: &SessionId, now: UnixMillis) -> Result<(), StoreError> {
+        procedure::run(self, DestroySession::start(id), now)
+    }
+
+    /// Reads the record in the place of the session `id` as it is, a forwarding record too, and
+    /// how long it has left.
+    ///
+    /// A building block: [`resume`](Self::resume) is what a request wants.
+    ///
+    /// # Errors
+    ///
+    /// A [`StoreError`] if the store cannot say.
+    fn inspect(&self, id: &SessionId, now: UnixMillis) -> Result<Option<Inspected>, StoreError> {
+        match self.call(Request::Inspect { id: id.clone() }, now)? {
+            Reply::Inspect(record) => Ok(record),
             _ => Err(StoreError::Protocol),
         }
     }
@@ -251,30 +424,6 @@ pub trait Store: Send + Sync {
             _ => Err(StoreError::Protocol),
         }
     }
-}
-
-/// [`Store::update`] for a caller that does not wait: `done` is called with the end of it.
-pub fn submit_update<S: Store + ?Sized + 'static>(
-    store: Arc<S>,
-    base: &Payload,
-    payload: &Payload,
-    ttl: Ttl,
-    now: UnixMillis,
-    done: impl FnOnce(Result<Updated, StoreError>) + Send + 'static,
-) {
-    update::submit(store, Update::start(base, payload, ttl), now, done);
-}
-
-/// [`Store::regenerate`] for a caller that does not wait: `done` is called with the end of it.
-pub fn submit_regenerate<S: Store + ?Sized + 'static>(
-    store: Arc<S>,
-    base: &Payload,
-    payload: &Payload,
-    ttl: Ttl,
-    now: UnixMillis,
-    done: impl FnOnce(Result<Regenerated, StoreError>) + Send + 'static,
-) {
-    update::submit(store, Regenerate::start(base, payload, ttl), now, done);
 }
 
 impl<S: Store + ?Sized> Store for Box<S> {

@@ -3,6 +3,8 @@
 //! The same as the methods of [`Store`](super::Store), one for one: each of them is one step that
 //! nothing gets in between.
 
+use std::time::Duration;
+
 use crate::payload::Payload;
 use crate::session_id::SessionId;
 use crate::time::Ttl;
@@ -21,6 +23,11 @@ pub enum Request {
     /// See [`Store::destroy`](super::Store::destroy).
     Destroy {
         /// Whose record to remove.
+        id: SessionId,
+    },
+    /// See [`Store::inspect`](super::Store::inspect).
+    Inspect {
+        /// Whose record to read.
         id: SessionId,
     },
     /// See [`Store::load`](super::Store::load).
@@ -68,6 +75,8 @@ pub enum Reply {
     Create(bool),
     /// The record is not there (any more).
     Destroy,
+    /// The record, if there is one.
+    Inspect(Option<Inspected>),
     /// The payload, if there is one.
     Load(Option<Payload>),
     /// What was found in the record's place.
@@ -78,6 +87,15 @@ pub enum Reply {
     Save,
     /// Whether there is such a record.
     Touch(bool),
+}
+
+/// A record as it lies in the store.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Inspected {
+    /// The record; may be a forwarding record, which is no session.
+    pub payload: Payload,
+    /// How long it lives, if nothing happens; zero if it has no TTL, which none of ours lacks.
+    pub left: Duration,
 }
 
 /// What a comparison found in a record's place.
@@ -96,14 +114,60 @@ impl Request {
     ///
     /// A second `Save` could undo a logout that came between; a second `Create` or `Remove`
     /// would find what the first one did. A second `Replace` finds its own text, and whoever
-    /// asked merges that with itself.
+    /// asked merges that with itself; but a forwarding record may have come to its end by then,
+    /// which would look like a logout.
     pub(crate) fn is_repeatable(&self) -> bool {
         match self {
             Self::Destroy { .. }
+            | Self::Inspect { .. }
             | Self::Load { .. }
-            | Self::Replace { .. }
             | Self::Touch { .. } => true,
+            Self::Replace { payload, .. } => !payload.is_forwarding(),
             Self::Create { .. } | Self::Remove { .. } | Self::Save { .. } => false,
         }
+    }
+
+    /// Whether nothing is changed by it.
+    pub(crate) fn only_reads(&self) -> bool {
+        match self {
+            Self::Inspect { .. } | Self::Load { .. } => true,
+            Self::Create { .. }
+            | Self::Destroy { .. }
+            | Self::Remove { .. }
+            | Self::Replace { .. }
+            | Self::Save { .. }
+            | Self::Touch { .. } => false,
+        }
+    }
+
+    /// Whose record it is about; `None` if the payload's id cannot name one.
+    pub(crate) fn session_id(&self) -> Option<SessionId> {
+        match self {
+            Self::Destroy { id }
+            | Self::Inspect { id }
+            | Self::Load { id }
+            | Self::Remove { id, .. }
+            | Self::Touch { id, .. } => Some(id.clone()),
+            Self::Create { payload, .. }
+            | Self::Replace { payload, .. }
+            | Self::Save { payload, .. } => payload.session_id(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::UnixMillis;
+
+    #[test]
+    fn a_session_may_be_put_in_place_of_another_text_twice_and_a_forwarding_record_may_not() {
+        let id = |name| SessionId::parse(name).expect("legal");
+        let ttl = Ttl::from_seconds(10).expect("legal");
+        let replace = |payload| Request::Replace { expected: String::new(), payload, ttl };
+        let forwarding = Payload::forwarding(&id("old"), &id("new"), UnixMillis::new(1));
+
+        assert!(replace(Payload::new(&id("old"))).is_repeatable());
+        assert!(!replace(forwarding).is_repeatable());
     }
 }

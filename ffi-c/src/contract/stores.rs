@@ -280,7 +280,7 @@ fn a_record_is_found_until_its_ttl_has_passed_or_it_is_destroyed() {
 
 #[test]
 fn a_store_refuses_what_it_cannot_keep() {
-    let store = CStore::memory(400);
+    let store = CStore::memory(700);
     let large = format!(r#"{{"id":"a","data":{{"x":"{}"}},"flash_next":{{}}}}"#, "x".repeat(400));
 
     let max = Ttl::MAX.as_seconds();

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rudder_session::Durability;
 use rudder_session_tests::faults::offsets::Method;
-use rudder_session_tests::faults::{Extent, crash, cuts, damage, offsets, outage, races, refusals};
+use rudder_session_tests::faults::{
+    Extent, cluster, crash, cuts, damage, offsets, outage, races, refusals, soak,
+};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -80,7 +82,7 @@ type Scenario = Box<dyn FnOnce() -> String + Send>;
 
 fn scenarios(options: &Options) -> Vec<(String, Scenario)> {
     let extent = Extent { seed: options.seed, is_long: true };
-    let soak = options.soak;
+    let lasts = options.soak;
     let mut all: Vec<(String, Scenario)> = Vec::new();
     let mut add = |name: &str, scenario: Scenario| all.push((name.to_owned(), scenario));
     let quiet = |scenario: fn()| -> Scenario {
@@ -119,6 +121,11 @@ fn scenarios(options: &Options) -> Vec<(String, Scenario)> {
     }
     add("races: redis, Script", Box::new(move || races::redis_with_scripts(extent)));
     add("races: redis, Watch", Box::new(move || races::redis_without_scripts(extent)));
+    for method in [Method::Script, Method::Watch] {
+        let name = format!("cluster: slots that move, {method:?}");
+        add(&name, Box::new(move || cluster::moving_slots(extent, method)));
+    }
+    add("cluster: fail-overs", Box::new(move || cluster::fail_overs(extent)));
     for durability in [Durability::Immediate, Durability::Eventual] {
         let name = format!("file: kills, {durability:?}");
         add(&name, Box::new(move || crash::kills(extent, &this_program(), durability)));
@@ -132,7 +139,7 @@ fn scenarios(options: &Options) -> Vec<(String, Scenario)> {
     add("file: second process", Box::new(second_process));
     add("file: cut short", Box::new(move || damage::cut_short(extent, &this_program())));
     add("file: changed bytes", Box::new(move || damage::changed_bytes(extent, &this_program())));
-    add("soak", Box::new(move || cuts::soak(extent, soak)));
+    add("soak", Box::new(move || soak::soak(extent, lasts)));
     all
 }
 

@@ -184,6 +184,7 @@ impl Caller<'_> {
                 match updated {
                     Ok(Updated::Saved | Updated::Merged(_)) => acknowledged = tried,
                     Ok(Updated::Gone) => assert!(!self.calling.keeps, "a session is gone"),
+                    Ok(Updated::Moved(_)) => panic!("nobody regenerates it"),
                     Err(_) => {}
                 }
             }

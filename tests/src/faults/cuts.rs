@@ -15,9 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rudder_session::store::{Regenerated, Updated};
-use rudder_session::{
-    FileConfig, FileStore, MemoryConfig, MemoryStore, Payload, SessionId, Store, StoreError,
-};
+use rudder_session::{Payload, SessionId, Store, StoreError};
 
 use super::Extent;
 use super::offsets::Method;
@@ -27,7 +25,7 @@ use super::samples::{
 };
 use crate::proxy::{Direction, Fault, Proxy, Strike};
 use crate::random::Random;
-use crate::redis_server::{RedisServer, TempDir};
+use crate::redis_server::RedisServer;
 use crate::resp::{Client, Reply};
 
 const THREADS: usize = 64;
@@ -40,70 +38,8 @@ pub fn random_cuts(extent: Extent, method: Method) -> String {
     Run::new(extent, method).until(&|count| count >= most)
 }
 
-/// For so long, with the other stores under load too; memory at the start and at the end.
-pub fn soak(extent: Extent, lasts: Duration) -> String {
-    let folder = TempDir::new();
-    let file = FileStore::open(FileConfig::at(folder.path().join("soak.redb"))).expect("new");
-    let memory = MemoryStore::new(MemoryConfig { max_bytes: 1 << 20 }).expect("legal");
-    let run = Run::new(extent, Method::Script);
-    let started_at = Instant::now();
-    // Whatever is made at first use, buffers grown to their size, is there by then.
-    let warm_at = lasts / 5;
-    let is_over = || started_at.elapsed() >= lasts;
-    let (warm, embedded_calls, shown) = thread::scope(|scope| {
-        let rss = scope.spawn(|| {
-            thread::sleep(warm_at);
-            resident_kib()
-        });
-        let embedded = [&file as &dyn Store, &memory].map(|store| {
-            let seed = Random::new(extent.seed);
-            scope.spawn(move || serve_embedded(store, seed, &is_over))
-        });
-        let shown = run.until(&|_| is_over());
-        let calls: usize = embedded.into_iter().map(|it| it.join().expect("no panic")).sum();
-        (rss.join().expect("no panic"), calls, shown)
-    });
-    let end = resident_kib();
-    // Threads of the proxy and freed pages that the allocator keeps come and go.
-    assert!(end < warm + warm / 2 + 16 * 1024, "from {warm} KiB to {end} KiB");
-    format!(
-        "{} s; {shown}; {embedded_calls} calls of file and memory; RSS {:.1} MiB after {} s, \
-        {:.1} MiB at the end",
-        lasts.as_secs(),
-        warm as f64 / 1024.0,
-        warm_at.as_secs(),
-        end as f64 / 1024.0
-    )
-}
-
-/// Two hundred sessions that one thread saves, loads and destroys.
-fn serve_embedded(store: &dyn Store, mut random: Random, is_over: &dyn Fn() -> bool) -> usize {
-    let mut last: Vec<Option<u64>> = vec![None; 200];
-    let mut calls = 0;
-    while !is_over() {
-        let session = random.below(last.len());
-        let own = id(&format!("embedded-{session}"));
-        calls += 1;
-        match random.below(10) {
-            0 => {
-                store.destroy(&own).expect("destroyed");
-                last[session] = None;
-            }
-            1..5 => {
-                let number = calls as u64;
-                store.save(&stamped(&own, 0, number), an_hour(), NOW).expect("saved");
-                last[session] = Some(number);
-            }
-            _ => {
-                let loaded = store.load(&own, NOW).expect("loaded");
-                assert_eq!(loaded.map(|it| writer_of(&own, &it).1), last[session]);
-            }
-        }
-    }
-    calls
-}
-
-struct Run {
+/// The load, and what it runs on.
+pub(super) struct Run {
     server: RedisServer,
     proxy: Proxy,
     store: rudder_session::RedisStore,
@@ -111,7 +47,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(extent: Extent, method: Method) -> Self {
+    pub(super) fn new(extent: Extent, method: Method) -> Self {
         let server = RedisServer::start();
         let random = Random::new(extent.seed);
         let mut of_proxy = random.fork(usize::MAX - 1);
@@ -129,7 +65,9 @@ impl Run {
         Self { server, proxy, store, random }
     }
 
-    fn until(self, is_over: &(dyn Fn(usize) -> bool + Sync)) -> String {
+    /// Lets all threads work until `is_over` says so of the number of operations so far; looks
+    /// at everything then, and says what there was.
+    pub(super) fn until(self, is_over: &(dyn Fn(usize) -> bool + Sync)) -> String {
         let count = AtomicUsize::new(0);
         let workers: Vec<Worker<'_>> = thread::scope(|scope| {
             let threads: Vec<_> = (0..THREADS)
@@ -249,9 +187,10 @@ impl<'a> Worker<'a> {
         if let Some(id) = self.doomed.last() {
             self.store.destroy(id)?;
             self.dead.extend(self.doomed.pop());
-            if self.dead.len() > 200 {
-                self.dead.pop_front();
-            }
+        }
+        // Those that were moved to another id among them; however long this lasts, not all of them.
+        while self.dead.len() > 200 {
+            self.dead.pop_front();
         }
         match self.random.below(20) {
             0..8 => self.live(),
@@ -289,6 +228,7 @@ impl<'a> Worker<'a> {
                     Updated::Saved => {}
                     Updated::Merged(it) => assert_eq!(it, next),
                     Updated::Gone => panic!("it is alive"),
+                    Updated::Moved(_) => panic!("nobody else regenerates it"),
                 }
                 life.acknowledged = life.tried;
             }
@@ -351,7 +291,7 @@ impl<'a> Worker<'a> {
         next.put(&format!("w{}", self.number), tried).expect("serialisable");
         match self.store.update(&base, &next, an_hour(), NOW)? {
             Updated::Saved | Updated::Merged(_) => *acknowledged = *tried,
-            Updated::Gone => panic!("nobody destroys it"),
+            Updated::Gone | Updated::Moved(_) => panic!("nobody destroys it or regenerates it"),
         }
         Ok(())
     }
@@ -409,11 +349,4 @@ fn everything_is_whole(admin: &mut Client) -> usize {
         }
     }
     count
-}
-
-/// What this process has in memory.
-fn resident_kib() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("it is Linux");
-    let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:")).expect("it is said");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }

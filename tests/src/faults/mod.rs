@@ -4,7 +4,9 @@
 //!   outage      the server is stopped, killed, paused, or throws everybody out
 //!   refusals    the server is there, and answers with errors
 //!   offsets     a connection breaks at each byte of each operation
-//!   cuts        many threads, and connections that break at random; also for as long as wanted
+//!   cuts        many threads, and connections that break at random
+//!   soak        the same for as long as wanted, the other stores too; memory stays flat
+//!   cluster     slots move and nodes are killed while many threads call
 //!   races       many threads update, regenerate and destroy the same sessions
 //!   crash       a process that writes into a file store is killed
 //!   damage      the file itself is cut short or changed
@@ -14,6 +16,7 @@
 //! versions, `make test-faults` the long ones.
 
 pub mod callers;
+pub mod cluster;
 pub mod crash;
 pub mod cuts;
 pub mod damage;
@@ -22,6 +25,7 @@ pub mod outage;
 pub mod races;
 pub mod refusals;
 pub mod samples;
+pub mod soak;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use rudder_session::store::{Found, Regenerated, Reply, Request, Updated};
+use rudder_session::store::{Found, Inspected, Regenerated, Reply, Request, Updated};
 use rudder_session::{Payload, RedisStore, SessionId, Store, StoreError};
 
 use super::Extent;
@@ -47,7 +47,7 @@ pub fn first_use(extent: Extent, method: Method) -> String {
     total.to_string()
 }
 
-/// Every byte of eight requests of different callers that go to the server in one piece.
+/// Every byte of ten requests of different callers that go to the server in one piece.
 pub fn one_batch(extent: Extent, method: Method) -> String {
     let mut scene = Scene::new(extent, method);
     let total = scene.sweep(extent, Operation::Batch, false);
@@ -59,6 +59,7 @@ pub fn one_batch(extent: Extent, method: Method) -> String {
 enum Operation {
     Batch,
     Destroy,
+    Inspect,
     Load,
     Regenerate,
     Save,
@@ -67,8 +68,15 @@ enum Operation {
 }
 
 impl Operation {
-    const ALL: [Self; 6] =
-        [Self::Load, Self::Save, Self::Update, Self::Touch, Self::Regenerate, Self::Destroy];
+    const ALL: [Self; 7] = [
+        Self::Load,
+        Self::Inspect,
+        Self::Save,
+        Self::Update,
+        Self::Touch,
+        Self::Regenerate,
+        Self::Destroy,
+    ];
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -241,6 +249,10 @@ impl Scene {
                 let loaded = store.load(&alice, NOW);
                 told_or(loaded, |it| assert_eq!(it.as_ref(), Some(&before)))
             }
+            Operation::Inspect => {
+                let inspected = store.inspect(&alice, NOW);
+                told_or(inspected, |it| assert_eq!(it, Some(without_ttl(&before))))
+            }
             Operation::Touch => told_or(store.touch(&alice, an_hour(), NOW), |it| assert!(it)),
             Operation::Save => {
                 let saved = store.save(&after, an_hour(), NOW);
@@ -258,7 +270,7 @@ impl Scene {
                 told_or(updated, |it| match it {
                     Updated::Saved => {}
                     Updated::Merged(payload) => assert_eq!(payload, after),
-                    Updated::Gone => panic!("it is not gone"),
+                    Updated::Gone | Updated::Moved(_) => panic!("it is not gone"),
                 })
             }
             Operation::Destroy => {
@@ -292,7 +304,7 @@ impl Scene {
         }
     }
 
-    /// Eight requests that wait behind one, and so go together.
+    /// Ten requests that wait behind one, and so go together.
     fn play_batch(
         &mut self,
         own: impl Fn(&str) -> SessionId,
@@ -314,6 +326,8 @@ impl Scene {
             Request::Touch { id: absent.clone(), ttl },
             Request::Replace { expected, payload: stamped(&dave, 0, 2), ttl },
             Request::Destroy { id: erin.clone() },
+            Request::Inspect { id: alice.clone() },
+            Request::Inspect { id: absent.clone() },
             Request::Load { id: absent },
             Request::Load { id: frank.clone() },
         ];
@@ -342,7 +356,7 @@ impl Scene {
 
         let is = |id: &SessionId, number| Some(stamped(id, 0, number).into_json());
         let mut is_done = true;
-        for _ in 0..8 {
+        for _ in 0..10 {
             let (number, outcome) = answers.recv_timeout(GUARD).expect("every call ends");
             let told = outcome.is_err();
             is_done &= told_or(outcome, |reply| match (number, reply) {
@@ -351,8 +365,11 @@ impl Scene {
                 (4, Reply::Replace(Found::Expected)) | (5, Reply::Destroy) => {}
                 // Sent again, it finds its own text.
                 (4, Reply::Replace(Found::Changed(it))) => assert_eq!(Some(it), is(&dave, 2)),
-                (6, Reply::Load(None)) => {}
-                (7, Reply::Load(it)) => assert_eq!(it, Some(stamped(&frank, 0, 1))),
+                (6, Reply::Inspect(it)) => {
+                    assert_eq!(it, Some(without_ttl(&stamped(&alice, 0, 1))))
+                }
+                (7, Reply::Inspect(None)) | (8, Reply::Load(None)) => {}
+                (9, Reply::Load(it)) => assert_eq!(it, Some(stamped(&frank, 0, 1))),
                 (number, reply) => panic!("request {number} was answered {reply:?}"),
             });
             let whole = |found: &Option<String>, changed: Option<String>, old: Option<String>| {
@@ -392,6 +409,11 @@ impl Scene {
             assert_eq!((incidents.foreign_records, incidents.unreadable_records), (0, 0));
         }
     }
+}
+
+/// What is found of a record that was planted.
+fn without_ttl(payload: &Payload) -> Inspected {
+    Inspected { payload: payload.clone(), left: Duration::ZERO }
 }
 
 /// The faults to play at an offset.

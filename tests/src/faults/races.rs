@@ -32,7 +32,8 @@ pub fn file(extent: Extent, durability: Durability) -> String {
     let folder = TempDir::new();
     let deadline = Duration::from_secs(60);
     let path = folder.path().join("races.redb");
-    let store = FileStore::open(FileConfig { path, durability, deadline }).expect("a new file");
+    let store = FileStore::open(FileConfig { durability, deadline, ..FileConfig::at(path) })
+        .expect("a new file");
     race(extent, &store)
 }
 
@@ -86,7 +87,8 @@ struct Race<'a> {
     most: usize,
 }
 
-fn race(extent: Extent, store: &dyn Store) -> String {
+/// Has threads race on `store`; none of their calls may fail.
+pub(super) fn race(extent: Extent, store: &dyn Store) -> String {
     let most = extent.pick(10_000, 100_000);
     let mut random = Random::new(extent.seed);
     let subjects = (0..SESSIONS).map(|session| {

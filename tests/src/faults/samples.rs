@@ -79,7 +79,7 @@ pub fn redis(url: String, pool_size: u32, deadline: std::time::Duration) -> Redi
 /// says so.
 pub fn without_scripts(client: &mut Client) -> &'static str {
     let setting = "ACL SETUSER sessions on >secret ~session:* resetchannels \
-        +get +set +del +expire +watch +unwatch +multi +exec +select";
+        +get +set +del +expire +pttl +watch +unwatch +multi +exec +select";
     assert!(is_ok(&client.call(&setting.split(' ').collect::<Vec<_>>())));
     "sessions:secret@"
 }

@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
 use super::*;
 use crate::error::OpenError;
@@ -35,7 +36,8 @@ fn open(path: &Path) -> Result<FileStore, OpenError> {
 
 fn payload() -> (SessionId, Payload) {
     let id = SessionId::random().unwrap();
-    let payload = Payload::new(&id);
+    let mut payload = Payload::new(&id);
+    payload.put("user", "alice").unwrap();
     (id, payload)
 }
 
@@ -91,6 +93,165 @@ fn a_database_of_another_program_is_refused() {
     drop(other);
 
     assert_eq!(open(&folder.file()).err(), Some(OpenError::Foreign));
+}
+
+#[test]
+fn a_file_of_a_later_version_is_refused() {
+    let folder = Folder::new();
+    drop(open(&folder.file()).unwrap());
+    let file = redb::Database::create(folder.file()).unwrap();
+    let transaction = file.begin_write().unwrap();
+    let meta = redb::TableDefinition::<&str, u64>::new("meta");
+    transaction.open_table(meta).unwrap().insert("format", 3).unwrap();
+    transaction.commit().unwrap();
+    drop(file);
+
+    assert_eq!(open(&folder.file()).err(), Some(OpenError::Foreign));
+}
+
+#[test]
+fn a_file_of_format_1_is_converted_with_all_its_sessions() {
+    let folder = Folder::new();
+    let sessions: Vec<_> = (0..100).map(|_| payload()).collect();
+    let file = redb::Database::create(folder.file()).unwrap();
+    let transaction = file.begin_write().unwrap();
+    let table = redb::TableDefinition::<&str, &[u8]>::new("sessions");
+    let expiry = redb::TableDefinition::<(u64, &str), ()>::new("expiry");
+    let meta = redb::TableDefinition::<&str, u64>::new("meta");
+    transaction.open_table(meta).unwrap().insert("format", 1).unwrap();
+    for (id, payload) in &sessions {
+        let ends_at = NOW.plus(ttl(60)).as_f64();
+        let row = [&ends_at.to_le_bytes(), payload.as_json().as_bytes()].concat();
+        transaction.open_table(table).unwrap().insert(id.as_str(), row.as_slice()).unwrap();
+        let key = (ends_at as u64, id.as_str());
+        transaction.open_table(expiry).unwrap().insert(key, ()).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(file);
+
+    let converted = open(&folder.file()).unwrap();
+    let count = converted.database.count();
+    drop(converted);
+    let store = open(&folder.file()).unwrap();
+
+    assert_eq!(count, (100, 100));
+    for (id, payload) in &sessions {
+        assert_eq!(store.load(id, NOW).unwrap().as_ref(), Some(payload));
+        assert_eq!(store.load(id, NOW.plus(ttl(60))), Ok(None));
+    }
+}
+
+#[test]
+fn a_file_can_be_opened_again_although_its_store_went_in_the_middle_of_a_flush() {
+    let folder = Folder::new();
+    let config = FileConfig { durability: Durability::Eventual, ..FileConfig::at(folder.file()) };
+    for _ in 0..10 {
+        let store = FileStore::open(config.clone()).unwrap();
+        // The store and its batches have one each; whoever flushes has another. A flush that was
+        // over before this thread looked is followed by another one.
+        let is_flushing = || Arc::strong_count(&store.database) == 3;
+        while !is_flushing() {
+            store.save(&payload().1, ttl(60), NOW).unwrap();
+            let saved_at = Instant::now();
+            while !is_flushing() && saved_at.elapsed() < Duration::from_millis(300) {
+                std::thread::yield_now();
+            }
+        }
+        drop(store);
+
+        assert_eq!(FileStore::open(config.clone()).err(), None);
+    }
+}
+
+/// Changes one letter of the session's payload, wherever it lies in the file: it is JSON still.
+fn damage(path: &Path, payload: &Payload) {
+    let mut bytes = fs::read(path).unwrap();
+    let text = payload.as_json().as_bytes();
+    let in_alice = payload.as_json().find("alice").unwrap();
+    let places = (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(text));
+    let places: Vec<_> = places.collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at + in_alice] ^= 1;
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+fn open_unchecked(path: &Path) -> FileStore {
+    FileStore::open(FileConfig { check_on_open: false, ..FileConfig::at(path) }).unwrap()
+}
+
+#[test]
+fn a_file_that_was_changed_is_damaged_and_left_as_it_is() {
+    let folder = Folder::new();
+    let (_, payload) = payload();
+    open(&folder.file()).unwrap().save(&payload, ttl(60), NOW).unwrap();
+    damage(&folder.file(), &payload);
+    let before = fs::read(folder.file()).unwrap();
+
+    assert_eq!(open(&folder.file()).err(), Some(OpenError::Damaged));
+    assert!(fs::read(folder.file()).unwrap() == before, "it was written to");
+}
+
+#[test]
+fn a_payload_with_a_changed_byte_is_none_and_counted() {
+    let folder = Folder::new();
+    let ((id, damaged), (other, whole)) = (payload(), payload());
+    let store = open(&folder.file()).unwrap();
+    store.save(&damaged, ttl(60), NOW).unwrap();
+    store.save(&whole, ttl(60), NOW).unwrap();
+    drop(store);
+    damage(&folder.file(), &damaged);
+
+    let store = open_unchecked(&folder.file());
+
+    assert_eq!(store.load(&id, NOW), Ok(None));
+    assert_eq!(store.load(&other, NOW), Ok(Some(whole)));
+    assert_eq!(store.incidents().unreadable_records, 1);
+}
+
+#[test]
+fn what_a_damaged_record_leaves_in_the_order_of_expiry_ends_nobody_elses_session() {
+    let folder = Folder::new();
+    let (id, damaged) = payload();
+    open(&folder.file()).unwrap().save(&damaged, ttl(5), NOW).unwrap();
+    damage(&folder.file(), &damaged);
+    let store = open_unchecked(&folder.file());
+
+    assert_eq!(store.create(&damaged, ttl(60), NOW), Ok(true));
+    store.save(&payload().1, ttl(60), NOW.plus(ttl(10))).unwrap();
+
+    assert_eq!(store.load(&id, NOW.plus(ttl(10))), Ok(Some(damaged)));
+    assert_eq!(store.database.count(), (2, 2));
+}
+
+#[test]
+fn a_damaged_record_is_collected_when_its_time_has_come() {
+    let folder = Folder::new();
+    let (_, damaged) = payload();
+    open(&folder.file()).unwrap().save(&damaged, ttl(5), NOW).unwrap();
+    damage(&folder.file(), &damaged);
+    let store = open_unchecked(&folder.file());
+
+    store.save(&payload().1, ttl(60), NOW.plus(ttl(10))).unwrap();
+
+    assert_eq!(store.database.count(), (1, 1));
+}
+
+#[test]
+fn after_a_panic_on_the_file_every_call_is_refused_until_it_is_opened_again() {
+    let folder = Folder::new();
+    let (id, payload) = payload();
+    let store = open(&folder.file()).unwrap();
+    store.save(&payload, ttl(60), NOW).unwrap();
+
+    let panicked = store.database.write(|_| -> Result<(), _> { panic!("as redb may") });
+
+    assert_eq!(panicked, Err(StoreError::Storage));
+    assert_eq!(store.load(&id, NOW), Err(StoreError::Storage));
+    assert_eq!(store.save(&payload, ttl(60), NOW), Err(StoreError::Storage));
+    drop(store);
+    assert_eq!(open(&folder.file()).unwrap().load(&id, NOW), Ok(Some(payload)));
 }
 
 #[test]

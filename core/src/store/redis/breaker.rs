@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
+use crate::events;
 
 /// Faults in a row after which the server counts as down.
 const FAULTS: u32 = 20;
@@ -68,17 +69,24 @@ impl Breaker {
     /// Learns from how a call ended that was let through.
     pub(super) fn learn<T>(&self, outcome: &Result<T, StoreError>, now: Instant) {
         match outcome {
-            Err(StoreError::Disconnected | StoreError::TimedOut | StoreError::Unreachable) => {
+            Err(
+                error @ (StoreError::Disconnected | StoreError::TimedOut | StoreError::Unreachable),
+            ) => {
                 if self.faults.fetch_add(1, Ordering::Relaxed) + 1 == FAULTS {
                     let next = self.millis(now) + PROBE_EVERY.as_millis() as u64;
                     self.next_probe.store(next, Ordering::Relaxed);
+                    events::breaker_opened(error);
                 }
             }
             // Says nothing about the server.
             Err(StoreError::Busy | StoreError::Overloaded | StoreError::InvalidId) => {}
             // Not written where it is zero already: every call of every thread comes by here.
             _ if self.faults.load(Ordering::Relaxed) == 0 => {}
-            _ => self.faults.store(0, Ordering::Relaxed),
+            _ => {
+                if self.faults.swap(0, Ordering::Relaxed) >= FAULTS {
+                    events::breaker_closed();
+                }
+            }
         }
     }
 

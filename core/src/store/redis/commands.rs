@@ -5,39 +5,71 @@
 //!   Create    the same, NX
 //!   Replace   see compare_and_set
 //!   Load      GET <prefix><id>
+//!   Inspect   GET <prefix><id>, PTTL <prefix><id>
 //!   Touch     EXPIRE <prefix><id> <seconds>
 //!   Destroy   DEL <prefix><id>
 //!   Remove    see compare_and_set
 //! ```
+//!
+//! A batch that writes may be followed by one `WAIT <replicas> <milliseconds>`.
 //!
 //! This file knows commands and what their replies mean. Sockets and deadlines are
 //! `connection`'s, who gets one when is `pool`'s.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 
-use super::compare_and_set;
-use super::connection::{Connection, Step, accepted};
+use super::compare_and_set::{self, Turn};
+use super::connection::{Connection, Step};
+use super::fault::{Fault, done};
 use super::pool::Pool;
 use crate::batch::{Backend, Job};
 use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::session_id::SessionId;
 use crate::store::incidents::{Record, RecordCheck};
-use crate::store::{Found, Reply, Request};
+use crate::store::{Found, Inspected, Reply, Request};
 use crate::time::Ttl;
 
 /// Runs batches of requests on the connections of a pool.
 pub(super) struct Commands {
     pool: Pool,
     prefix: String,
+    /// How many replicas must have what is written before it counts as done.
+    min_replicas: u32,
     records: Arc<RecordCheck>,
 }
 
-type Batch = Vec<Job<Request, Reply>>;
+/// What one server is asked for.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) request: Request,
+    /// The server has the record only in the course of a move, and must be told that we know.
+    pub(super) asking: bool,
+}
+
+/// What comes of it.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Done(Reply),
+    /// It was not done, or may be done twice: another server may be asked.
+    Undone(Box<(Request, Fault)>),
+}
+
+impl Answer {
+    /// The answer if there is no other server.
+    pub(super) fn only(self) -> Result<Reply, StoreError> {
+        match self {
+            Self::Done(reply) => Ok(reply),
+            Self::Undone(undone) => Err(undone.1.into_error()),
+        }
+    }
+}
+
+type Batch = Vec<Job<Call, Answer>>;
 
 /// What may be sent once more.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,6 +82,22 @@ enum Repeat {
     Over,
 }
 
+impl Repeat {
+    fn allows(self, request: &Request, fault: &Fault) -> bool {
+        match fault {
+            Fault::Store(StoreError::Disconnected) => {
+                self == Self::Allowed && request.is_repeatable()
+            }
+            Fault::Store(StoreError::Protocol) => self != Self::Over && request.is_repeatable(),
+            // Certainly not done, and after a fail-over another server is the one to ask.
+            Fault::Store(StoreError::Rejected { code }) => {
+                self == Self::Allowed && code == "READONLY"
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What is to be sent once more, on another connection.
 #[derive(Default)]
 struct Again {
@@ -59,8 +107,13 @@ struct Again {
 }
 
 impl Commands {
-    pub(super) fn new(pool: Pool, prefix: String, records: Arc<RecordCheck>) -> Self {
-        Self { pool, prefix, records }
+    pub(super) fn new(
+        pool: Pool,
+        prefix: String,
+        min_replicas: u32,
+        records: Arc<RecordCheck>,
+    ) -> Self {
+        Self { pool, prefix, min_replicas, records }
     }
 
     fn try_on_one_connection(&self, batch: Batch, deadline: Instant, repeat: Repeat) -> Again {
@@ -71,7 +124,7 @@ impl Commands {
         outcome.unwrap_or_else(|error| {
             // There was no connection to be had.
             let jobs = batch.into_iter().flatten();
-            jobs.for_each(|job| job.finish(Err(error.clone())));
+            jobs.for_each(|job| refuse(job, Fault::Store(error.clone())));
             Again::default()
         })
     }
@@ -87,57 +140,83 @@ impl Commands {
         deadline: Instant,
         repeat: Repeat,
     ) -> Again {
-        let is_repeated = |request: &Request, error: &StoreError| {
-            match error {
-                StoreError::Disconnected => repeat == Repeat::Allowed && request.is_repeatable(),
-                StoreError::Protocol => repeat != Repeat::Over && request.is_repeatable(),
-                // Certainly not done, and after a fail-over another server is the one to ask.
-                StoreError::Rejected { code } => repeat == Repeat::Allowed && code == "READONLY",
-                _ => false,
-            }
-        };
         let mut packed = Vec::new();
         // What cannot go with the others waits until their replies are read.
         let mut alone = Vec::new();
-        let mut together = VecDeque::with_capacity(batch.len());
+        // With each, the first of two replies.
+        let mut together: VecDeque<(_, Option<Result<Value, _>>)> =
+            VecDeque::with_capacity(batch.len());
+        let mut replies = 0;
         for job in batch {
-            match self.command(connection, &job.request) {
-                Ok(Some(command)) => {
+            match self.command(connection, &job.request.request) {
+                Ok(Some(command)) if !job.request.asking => {
                     command.write_packed_command(&mut packed);
-                    together.push_back(job);
+                    if let Request::Inspect { id } = &job.request.request {
+                        self.ttl_command(id).write_packed_command(&mut packed);
+                        replies += 1;
+                    }
+                    replies += 1;
+                    together.push_back((job, None));
                 }
-                Ok(None) => alone.push(job),
+                Ok(_) => alone.push(job),
                 Err(error) => job.finish(Err(error)),
             }
         }
 
         let mut again = Again::default();
+        let mut written = Vec::new();
+        let mut settle = |job: Job<Call, Answer>, outcome, again: &mut Again| match outcome {
+            Ok(reply) if self.min_replicas > 0 && tells_of_a_write(&reply) => {
+                written.push((job, reply));
+            }
+            Ok(reply) => job.finish(Ok(Answer::Done(reply))),
+            Err(fault) if repeat.allows(&job.request.request, &fault) => again.jobs.push(job),
+            Err(fault) => refuse(job, fault),
+        };
         let pipelined = together.len() > 1;
-        connection.request_each(&packed, together.len(), deadline, |outcome| {
-            // One job for each reply, in their order.
-            let Some(job) = together.pop_front() else { return Step::Out };
-            let meaning =
-                outcome.and_then(|reply| self.meaning(&job.request, reply, repeat, pipelined));
-            let in_step = !matches!(meaning, Err(StoreError::Protocol));
-            match meaning {
-                Ok(Some(reply)) => job.finish(Ok(reply)),
-                Ok(None) => alone.push(job),
-                Err(error) if is_repeated(&job.request, &error) => again.jobs.push(job),
-                Err(error) => job.finish(Err(error)),
+        connection.request_each(&packed, replies, deadline, |outcome| {
+            if let Some((job, first @ None)) = together.front_mut()
+                && matches!(job.request.request, Request::Inspect { .. })
+            {
+                *first = Some(outcome);
+                return Step::In;
+            }
+            // One job for each reply from here on, in their order.
+            let Some((job, first)) = together.pop_front() else { return Step::Out };
+            let meaning = match (&job.request.request, first, outcome) {
+                (Request::Inspect { id }, Some(Ok(record)), Ok(left)) => {
+                    self.inspected(id, record, left, repeat, pipelined).map(Some)
+                }
+                (_, Some(Err(error)), _) | (_, _, Err(error)) => Err(error.into()),
+                (request, _, Ok(reply)) => self.meaning(request, reply, repeat, pipelined),
+            };
+            let in_step = meaning != Err(Fault::Store(StoreError::Protocol));
+            match meaning.transpose() {
+                Some(outcome) => settle(job, outcome, &mut again),
+                None => alone.push(job),
             }
             again.out_of_step |= !in_step;
             if in_step { Step::In } else { Step::Out }
         });
         for job in alone {
             // Nothing of it has been sent on this connection, or nothing but a refused attempt.
-            let outcome = if connection.is_poisoned() {
-                Err(StoreError::Disconnected)
+            let outcome = if !connection.is_poisoned() {
+                self.step_alone(connection, &job.request, deadline, repeat)
+            } else if repeat == Repeat::Over {
+                Err(StoreError::Disconnected.into())
             } else {
-                self.step_alone(connection, &job.request, deadline)
+                again.jobs.push(job);
+                continue;
             };
-            match outcome {
-                Err(error) if is_repeated(&job.request, &error) => again.jobs.push(job),
-                outcome => job.finish(outcome),
+            if outcome == Err(Fault::Store(StoreError::Protocol)) {
+                connection.poison();
+            }
+            settle(job, outcome, &mut again);
+        }
+        if !written.is_empty() {
+            let outcome = replicate(connection, self.min_replicas, deadline);
+            for (job, reply) in written {
+                job.finish(outcome.clone().map(|()| Answer::Done(reply)));
             }
         }
         again
@@ -165,7 +244,9 @@ impl Commands {
             }
             Request::Remove { .. } => return Ok(None),
             Request::Destroy { id } => command.arg("DEL").arg(self.record_name(id)),
-            Request::Load { id } => command.arg("GET").arg(self.record_name(id)),
+            Request::Inspect { id } | Request::Load { id } => {
+                command.arg("GET").arg(self.record_name(id))
+            }
             Request::Touch { id, ttl } => {
                 command.arg("EXPIRE").arg(self.record_name(id)).arg(ttl.as_seconds())
             }
@@ -181,61 +262,105 @@ impl Commands {
         reply: Value,
         repeat: Repeat,
         pipelined: bool,
-    ) -> Result<Option<Reply>, StoreError> {
+    ) -> Result<Option<Reply>, Fault> {
         if let Request::Replace { expected, payload, .. } = request {
             let found = compare_and_set::replaced(reply, expected)?;
             if let Some(Found::Changed(text)) = &found
                 && repeat != Repeat::Over
                 && !Payload::parse(text.as_str()).is_ok_and(|it| it.id_json() == payload.id_json())
             {
-                return Err(StoreError::Protocol);
+                return Err(StoreError::Protocol.into());
             }
             return Ok(found.map(Reply::Replace));
         }
-        let meaning = match (request, accepted(reply)?) {
+        let meaning = match (request, done(reply)?) {
             (Request::Create { .. }, Value::Okay) => Reply::Create(true),
             (Request::Create { .. }, Value::Nil) => Reply::Create(false),
             (Request::Destroy { .. }, Value::Int(_)) => Reply::Destroy,
-            (Request::Load { .. }, Value::Nil) => Reply::Load(None),
-            (Request::Load { id }, Value::BulkString(bytes)) => {
-                let record = Record::read(id, as_javascript_reads(bytes));
-                let in_doubt = match record {
-                    Record::Foreign => true,
-                    // Halves of two answers come where there are two.
-                    Record::Unreadable => pipelined,
-                    Record::Own(_) => false,
-                };
-                if in_doubt && repeat != Repeat::Over {
-                    return Err(StoreError::Protocol);
-                }
-                Reply::Load(self.records.serve(record))
+            (Request::Load { id }, reply) => {
+                let record = self.record(id, reply, repeat, pipelined)?;
+                Reply::Load(record.filter(|payload| !payload.is_forwarding()))
             }
             (Request::Save { .. }, Value::Okay) => Reply::Save,
             (Request::Touch { .. }, Value::Int(count)) => Reply::Touch(count == 1),
-            _ => return Err(StoreError::Protocol),
+            _ => return Err(StoreError::Protocol.into()),
         };
         Ok(Some(meaning))
+    }
+
+    /// What the two replies to an [`Request::Inspect`] say.
+    fn inspected(
+        &self,
+        id: &SessionId,
+        record: Value,
+        left: Value,
+        repeat: Repeat,
+        pipelined: bool,
+    ) -> Result<Reply, Fault> {
+        let payload = self.record(id, done(record)?, repeat, pipelined)?;
+        let left = match done(left)? {
+            // It went between the two commands.
+            Value::Int(-2) => return Ok(Reply::Inspect(None)),
+            Value::Int(millis) => Duration::from_millis(u64::try_from(millis).unwrap_or_default()),
+            _ => return Err(StoreError::Protocol.into()),
+        };
+        Ok(Reply::Inspect(payload.map(|payload| Inspected { payload, left })))
+    }
+
+    /// The record of the session `id` that a reply to `GET` carries.
+    fn record(
+        &self,
+        id: &SessionId,
+        reply: Value,
+        repeat: Repeat,
+        pipelined: bool,
+    ) -> Result<Option<Payload>, StoreError> {
+        let bytes = match reply {
+            Value::Nil => return Ok(None),
+            Value::BulkString(bytes) => bytes,
+            _ => return Err(StoreError::Protocol),
+        };
+        let record = Record::read(id, as_javascript_reads(bytes));
+        let in_doubt = match record {
+            Record::Foreign => true,
+            // Halves of two answers come where there are two.
+            Record::Unreadable => pipelined,
+            Record::Own(_) => false,
+        };
+        if in_doubt && repeat != Repeat::Over {
+            return Err(StoreError::Protocol);
+        }
+        Ok(self.records.serve(record))
     }
 
     /// Does what takes more than one command, or another than was tried.
     fn step_alone(
         &self,
         connection: &mut Connection,
-        request: &Request,
+        Call { request, asking }: &Call,
         deadline: Instant,
-    ) -> Result<Reply, StoreError> {
+        repeat: Repeat,
+    ) -> Result<Reply, Fault> {
+        let command = self.command(connection, request)?;
+        let mut turn = Turn { connection, deadline, asking: *asking };
         match request {
             Request::Replace { expected, payload, ttl } => {
                 let name = self.own_record_name(payload)?;
                 let texts = (expected.as_str(), payload.as_json());
-                compare_and_set::replace(connection, &name, texts, *ttl, deadline)
-                    .map(Reply::Replace)
+                turn.replace(&name, texts, *ttl).map(Reply::Replace)
             }
             Request::Remove { id, expected } => {
-                let name = self.record_name(id);
-                compare_and_set::remove(connection, &name, expected, deadline).map(Reply::Remove)
+                turn.remove(&self.record_name(id), expected).map(Reply::Remove)
             }
-            _ => Err(StoreError::Protocol),
+            Request::Inspect { id } => {
+                let record = turn.ask(&command.ok_or(StoreError::Protocol)?)?;
+                let left = turn.ask(&self.ttl_command(id))?;
+                self.inspected(id, record, left, repeat, false)
+            }
+            _ => {
+                let reply = turn.ask(&command.ok_or(StoreError::Protocol)?)?;
+                self.meaning(request, reply, repeat, false)?.ok_or(StoreError::Protocol.into())
+            }
         }
     }
 
@@ -244,6 +369,13 @@ impl Commands {
         let mut command = Cmd::with_capacity(6, json.len() + name.len() + 64);
         command.arg("SET").arg(name).arg(json).arg("EX").arg(ttl.as_seconds());
         Ok(command)
+    }
+
+    /// The second command of an inspection.
+    fn ttl_command(&self, id: &SessionId) -> Cmd {
+        let mut command = redis::cmd("PTTL");
+        command.arg(self.record_name(id));
+        command
     }
 
     fn record_name(&self, id: &SessionId) -> String {
@@ -255,6 +387,51 @@ impl Commands {
     }
 }
 
+/// Tells whoever asked why it was not done.
+fn refuse(job: Job<Call, Answer>, fault: Fault) {
+    job.finish_with(|Call { request, .. }| {
+        if fault.may_pass(&request) {
+            Ok(Answer::Undone(Box::new((request, fault))))
+        } else {
+            Err(fault.into_error())
+        }
+    });
+}
+
+/// Whether there is something that a replica could not know yet.
+fn tells_of_a_write(reply: &Reply) -> bool {
+    match reply {
+        Reply::Create(done) | Reply::Touch(done) => *done,
+        Reply::Destroy | Reply::Save => true,
+        Reply::Remove(found) | Reply::Replace(found) => *found == Found::Expected,
+        Reply::Inspect(_) | Reply::Load(_) => false,
+    }
+}
+
+/// Waits until `count` replicas have what was written on this connection.
+///
+/// The server waits until a while before the deadline, so that its answer still comes in time.
+fn replicate(connection: &mut Connection, count: u32, deadline: Instant) -> Result<(), StoreError> {
+    if connection.is_poisoned() {
+        return Err(StoreError::NotReplicated { acknowledged: 0 });
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    let patience = left.saturating_sub(WAIT_MARGIN.min(left / 4));
+    // Zero is for ever.
+    let millis = patience.max(Duration::from_millis(1)).as_millis() as u64;
+    let reply = connection.command(redis::cmd("WAIT").arg(count).arg(millis), deadline);
+    let acknowledged = match reply {
+        Ok(Value::Int(acknowledged)) => u32::try_from(acknowledged).unwrap_or(0),
+        Err(rejected @ StoreError::Rejected { .. }) => return Err(rejected),
+        // The write itself was answered.
+        _ => 0,
+    };
+    if acknowledged >= count { Ok(()) } else { Err(StoreError::NotReplicated { acknowledged }) }
+}
+
+/// An idle server looks at its clock ten times a second (`hz`), so it may wait that much longer.
+const WAIT_MARGIN: Duration = Duration::from_millis(120);
+
 /// Bytes that are not UTF-8 become U+FFFD.
 fn as_javascript_reads(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
@@ -262,8 +439,8 @@ fn as_javascript_reads(bytes: Vec<u8>) -> String {
 }
 
 impl Backend for Commands {
-    type Request = Request;
-    type Reply = Reply;
+    type Request = Call;
+    type Reply = Answer;
 
     fn run(&self, batch: Batch, deadline: Instant) {
         let mut again = self.try_on_one_connection(batch, deadline, Repeat::Allowed);

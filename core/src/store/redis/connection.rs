@@ -12,22 +12,25 @@
 //! return leaves it so, and a poisoned connection is never used again.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use redis::{ConnectionAddr, Parser, Value};
 
 use super::compare_and_set::Methods;
 use super::endpoint::Endpoint;
+use super::fault::{Fault, done};
 use super::sentinel;
 use super::stream::Stream;
 use crate::error::StoreError;
 
 /// One connection, in step with its server unless poisoned.
 pub(crate) struct Connection {
-    stream: Stream,
+    stream: BufReader<Stream>,
     parser: Parser,
     poisoned: bool,
+    /// To be asked elsewhere is an answer like another in a cluster, and a fault otherwise.
+    in_cluster: bool,
     idle_since: Instant,
     /// What this server offers for comparing and setting, as far as is known.
     pub(super) methods: Methods,
@@ -50,9 +53,10 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Self, StoreError> {
         Ok(Self {
-            stream: Stream::connect(addr, endpoint.tls.as_ref(), deadline)?,
+            stream: buffered(Stream::connect(addr, endpoint.tls.as_ref(), deadline)?),
             parser: Parser::new(),
             poisoned: false,
+            in_cluster: !endpoint.nodes.is_empty(),
             idle_since: Instant::now(),
             methods: Methods::default(),
         })
@@ -86,7 +90,8 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Value, StoreError> {
         let mut replies = self.request(&command.get_packed_command(), 1, deadline)?;
-        accepted(replies.pop().ok_or(StoreError::Protocol)?)
+        let reply = replies.pop().ok_or(StoreError::Protocol)?;
+        done(reply).map_err(Fault::into_error)
     }
 
     /// Sends packed commands in one go and reads `count` replies, error replies among them.
@@ -125,7 +130,7 @@ impl Connection {
                 None => self.receive(deadline),
             };
             match &outcome {
-                Ok(reply) => ends |= ends_the_connection(reply),
+                Ok(reply) => ends |= ends_the_connection(reply, self.in_cluster),
                 Err(failure) => error = Some(failure.clone()),
             }
             if on_reply(outcome) == Step::Out && error.is_none() {
@@ -134,6 +139,11 @@ impl Connection {
         }
         self.poisoned = ends || error.is_some();
         self.idle_since = Instant::now();
+    }
+
+    /// Puts the connection out of use.
+    pub(crate) fn poison(&mut self) {
+        self.poisoned = true;
     }
 
     pub(crate) fn is_poisoned(&self) -> bool {
@@ -147,17 +157,18 @@ impl Connection {
     pub(crate) fn has_gone_stale(&mut self, another_lost_at: Option<Instant>) -> bool {
         let doubtful = self.idle_since.elapsed() > STALE_CHECK_AFTER
             || another_lost_at.is_some_and(|at| self.idle_since <= at);
-        doubtful && !self.stream.is_quiet()
+        doubtful && !(self.stream.buffer().is_empty() && self.stream.get_mut().is_quiet())
     }
 
     fn send(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), StoreError> {
-        self.stream.set_deadline(deadline);
-        let sent = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
+        let stream = self.stream.get_mut();
+        stream.set_deadline(deadline);
+        let sent = stream.write_all(bytes).and_then(|()| stream.flush());
         sent.map_err(|err| fault(&err))
     }
 
     fn receive(&mut self, deadline: Instant) -> Result<Value, StoreError> {
-        self.stream.set_deadline(deadline);
+        self.stream.get_mut().set_deadline(deadline);
         let mut reader = Reader { stream: &mut self.stream, error: None };
         let parsed = self.parser.parse_value(&mut reader);
         match (parsed, reader.error.take()) {
@@ -169,9 +180,15 @@ impl Connection {
     }
 }
 
+/// The parser reads little at a time, and each read is a system call; 64 KiB is as much as a
+/// server sends in one go.
+fn buffered(stream: Stream) -> BufReader<Stream> {
+    BufReader::with_capacity(64 * 1024, stream)
+}
+
 /// Reads from a stream, and remembers what went wrong: the parser hands on less than it is told.
 struct Reader<'a> {
-    stream: &'a mut Stream,
+    stream: &'a mut BufReader<Stream>,
     error: Option<StoreError>,
 }
 
@@ -197,19 +214,15 @@ pub(crate) enum Step {
     Out,
 }
 
-/// A reply that is no error reply.
-pub(crate) fn accepted(reply: Value) -> Result<Value, StoreError> {
-    match reply {
-        Value::ServerError(error) => Err(StoreError::Rejected { code: error_code(error.code()) }),
-        reply => Ok(reply),
-    }
-}
-
 /// Whether a reply says something of the server that holds for the whole connection: it is being
 /// started, it became a replica, or it wants to be asked elsewhere.
-fn ends_the_connection(reply: &Value) -> bool {
+fn ends_the_connection(reply: &Value, in_cluster: bool) -> bool {
     let Value::ServerError(error) = reply else { return false };
-    matches!(error.code(), "LOADING" | "READONLY" | "MOVED" | "ASK" | "MASTERDOWN")
+    match error.code() {
+        "LOADING" | "MASTERDOWN" | "READONLY" => true,
+        "ASK" | "MOVED" => !in_cluster,
+        _ => false,
+    }
 }
 
 /// Prints nothing that came over the wire.
@@ -221,12 +234,6 @@ impl fmt::Debug for Connection {
 
 /// How long a connection may rest before its next use looks at the socket first.
 const STALE_CHECK_AFTER: Duration = Duration::from_millis(100);
-
-/// The first word of an error reply, if it is a code: anything else may quote what was sent.
-fn error_code(word: &str) -> String {
-    let is_code = word.len() <= 32 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-    if is_code { word.to_owned() } else { "ERR".to_owned() }
-}
 
 fn fault(err: &io::Error) -> StoreError {
     match err.kind() {

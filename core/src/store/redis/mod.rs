@@ -1,10 +1,13 @@
 //! Keeps payloads in Redis, as `@rudderjs/session` does.
 //!
 //! ```text
-//!   RedisStore -> breaker            is the server there at all?
+//!   RedisStore -> cluster            which node has the record?    (only if it is one)
+//!              -> node               one server
+//!              -> breaker            is it there at all?
 //!              -> Batcher            who goes together
 //!              -> commands           what is sent, and what a reply means
 //!                 compare_and_set    the same, by what the server offers
+//!                 fault              why it was not done, and who would do it
 //!              -> pool               r2d2: who gets a connection when
 //!              -> connection         one stream, one deadline, one poison flag
 //!              -> sentinel           where the master is by now
@@ -12,10 +15,13 @@
 //! ```
 
 mod breaker;
+mod cluster;
 mod commands;
 mod compare_and_set;
 mod connection;
 mod endpoint;
+mod fault;
+mod node;
 mod pool;
 mod sentinel;
 mod socket;
@@ -27,13 +33,12 @@ use std::time::{Duration, Instant};
 
 use super::incidents::RecordCheck;
 use super::{Done, Incidents, Reply, Request, Store};
-use crate::batch::{Batcher, Limits};
 use crate::error::{ConfigError, StoreError};
 use crate::time::UnixMillis;
-use breaker::Breaker;
-use commands::Commands;
+use cluster::Cluster;
+use commands::{Answer, Call};
 use endpoint::Endpoint;
-use pool::Pool;
+use node::{Node, Usage};
 
 /// Where Redis is, and how a [`RedisStore`] uses it.
 #[derive(Clone)]
@@ -48,9 +53,19 @@ pub struct RedisConfig {
     /// `url` is the name of the master that they watch, as in `redis://:password@mymaster/0`.
     /// With `rediss://` the sentinels are asked over TLS too.
     pub sentinels: Vec<String>,
+    /// `host:port` of some nodes of a Redis Cluster, 6379 if there is no port. If there is any,
+    /// the server of `url` is one more of them, and the others are found by asking. Credentials and
+    /// TLS are the same for all, and the database must be 0.
+    pub cluster_nodes: Vec<String>,
+    /// How many replicas must have a write before it counts as done: 0 by default.
+    ///
+    /// A write that fewer have by the deadline ends in [`StoreError::NotReplicated`]. Above 0,
+    /// writes have as many connections of their own as loads, so that these never wait for
+    /// replicas.
+    pub min_replicas: u32,
     /// What stands before the id in the name of a record. `session:` by default, may be empty.
     pub prefix: String,
-    /// The most connections at a time, 1 to 1,024. 8 by default.
+    /// The most connections at a time to one server, 1 to 1,024. 8 by default.
     pub pool_size: u32,
     /// How long one call may take, the wait for a connection included. 500 ms by default.
     pub deadline: Duration,
@@ -62,6 +77,8 @@ impl Default for RedisConfig {
             url: "redis://127.0.0.1:6379".to_owned(),
             ca_pem: None,
             sentinels: Vec::new(),
+            cluster_nodes: Vec::new(),
+            min_replicas: 0,
             prefix: "session:".to_owned(),
             pool_size: 8,
             deadline: Duration::from_millis(500),
@@ -80,7 +97,7 @@ impl fmt::Debug for RedisConfig {
     }
 }
 
-/// A [`Store`] in Redis or Valkey.
+/// A [`Store`] in Redis or Valkey: one server, one behind sentinels, or a cluster.
 ///
 /// Requests of many callers go to the server together, so it gets faster the more is going on.
 ///
@@ -95,10 +112,15 @@ impl fmt::Debug for RedisConfig {
 /// ```
 #[derive(Debug)]
 pub struct RedisStore {
-    batcher: Batcher<Commands>,
+    servers: Servers,
     deadline: Duration,
-    breaker: Arc<Breaker>,
     records: Arc<RecordCheck>,
+}
+
+#[derive(Debug)]
+enum Servers {
+    Cluster(Arc<Cluster>),
+    One(Node),
 }
 
 impl RedisStore {
@@ -109,56 +131,70 @@ impl RedisStore {
     ///
     /// - [`ConfigError::InvalidRedisUrl`] if the URL does not parse.
     /// - [`ConfigError::InvalidCa`] if there is TLS and no authority to trust.
+    /// - [`ConfigError::InvalidSentinel`] and [`ConfigError::InvalidClusterNode`] for what is no
+    ///   place.
+    /// - [`ConfigError::ClusterDatabase`] and [`ConfigError::ClusterWithSentinels`] for what a
+    ///   cluster cannot have.
     /// - [`ConfigError::PoolSize`] and [`ConfigError::Deadline`] for values out of range.
     pub fn new(config: RedisConfig) -> Result<Self, ConfigError> {
-        let endpoint = Endpoint::parse(&config.url, config.ca_pem.as_deref(), &config.sentinels)?;
+        let endpoint = Endpoint::parse(&config)?;
         if !(1..=1024).contains(&config.pool_size) {
             return Err(ConfigError::PoolSize);
         }
         if config.deadline.is_zero() || config.deadline > MAX_DEADLINE {
             return Err(ConfigError::Deadline);
         }
-        let pool = Pool::new(endpoint, config.pool_size, config.deadline);
+        let RedisConfig { prefix, pool_size, deadline, min_replicas, .. } = config;
+        let usage = Usage { prefix, pool_size, deadline, min_replicas };
         let records = Arc::default();
-        let commands = Commands::new(pool, config.prefix, Arc::clone(&records));
-        let leaders = config.pool_size as usize;
-        let limits = Limits { leaders, batch: MAX_BATCH, queue: MAX_QUEUE };
-        let batcher = Batcher::new(commands, limits);
-        let breaker = Arc::new(Breaker::new(Instant::now()));
-        Ok(Self { batcher, deadline: config.deadline, breaker, records })
+        let servers = if endpoint.nodes.is_empty() {
+            Servers::One(Node::new(&endpoint, &usage, &records))
+        } else {
+            Servers::Cluster(Arc::new(Cluster::new(endpoint, usage, Arc::clone(&records))))
+        };
+        Ok(Self { servers, deadline, records })
     }
 }
 
 impl Store for RedisStore {
     fn call(&self, request: Request, _: UnixMillis) -> Result<Reply, StoreError> {
-        self.breaker.admit(Instant::now())?;
-        let outcome = self.batcher.call(request, self.deadline);
-        self.breaker.learn(&outcome, Instant::now());
-        outcome
+        match &self.servers {
+            Servers::Cluster(cluster) => cluster.call(request),
+            Servers::One(node) => {
+                let until = Instant::now() + self.deadline;
+                node.call(Call { request, asking: false }, until).and_then(Answer::only)
+            }
+        }
     }
 
     fn submit(&self, request: Request, _: UnixMillis, done: Done) {
-        if let Err(error) = self.breaker.admit(Instant::now()) {
-            return done(Err(error));
+        match &self.servers {
+            Servers::Cluster(cluster) => cluster.submit(request, done),
+            Servers::One(node) => {
+                let until = Instant::now() + self.deadline;
+                node.submit(Call { request, asking: false }, until, |outcome| {
+                    done(outcome.and_then(Answer::only));
+                });
+            }
         }
-        let breaker = Arc::clone(&self.breaker);
-        self.batcher.submit(request, self.deadline, move |outcome| {
-            breaker.learn(&outcome, Instant::now());
-            done(outcome);
-        });
     }
 
     fn incidents(&self) -> Incidents {
-        Incidents { calls_not_tried: self.breaker.refusals(), ..self.records.incidents() }
+        let (calls_not_tried, redirects) = match &self.servers {
+            Servers::Cluster(cluster) => (cluster.refusals(), cluster.redirects()),
+            Servers::One(node) => (node.refusals(), 0),
+        };
+        Incidents { calls_not_tried, redirects, ..self.records.incidents() }
     }
 }
 
-/// Commands in one round trip: enough that the trip costs each next to nothing, and few enough
-/// that the first need not wait for the last.
-const MAX_BATCH: usize = 256;
-
-/// Calls that may wait. At the speed of one server, this many are a good tenth of a second.
-const MAX_QUEUE: usize = 65_536;
+impl Drop for RedisStore {
+    fn drop(&mut self) {
+        if let Servers::Cluster(cluster) = &self.servers {
+            cluster.close();
+        }
+    }
+}
 
 /// An hour: longer than any request waits, and short enough that no clock overflows.
 const MAX_DEADLINE: Duration = Duration::from_secs(3600);
@@ -206,6 +242,26 @@ mod tests {
             assert_eq!(with("redis://:pw@mymaster/1", good), None, "{good}");
         }
         assert_eq!(with("redis+unix:///tmp/s", "h:1"), Some(ConfigError::InvalidRedisUrl));
+    }
+
+    #[test]
+    fn a_cluster_is_not_what_one_server_can_be() {
+        let with = |url: &str, node: &str| {
+            refusal(RedisConfig { cluster_nodes: vec![node.to_owned()], ..at(url) })
+        };
+
+        for bad in ["", "h:x", "h:99999", "redis://h", "u@h", "h/1", "h:1?x"] {
+            assert_eq!(with("redis://h", bad), Some(ConfigError::InvalidClusterNode), "{bad}");
+        }
+        for good in ["h", "h:7000", "127.0.0.1:1", "[::1]:7000"] {
+            assert_eq!(with("rediss://u:pw@h:7/0", good), None, "{good}");
+        }
+        assert_eq!(with("redis://h/1", "h"), Some(ConfigError::ClusterDatabase));
+        assert_eq!(with("redis+unix:///tmp/s", "h"), Some(ConfigError::InvalidRedisUrl));
+        let nodes = vec!["h".to_owned()];
+        let both =
+            RedisConfig { sentinels: nodes.clone(), cluster_nodes: nodes, ..at("redis://h") };
+        assert_eq!(refusal(both), Some(ConfigError::ClusterWithSentinels));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use r2d2::{ManageConnection, NopErrorHandler};
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use crate::error::StoreError;
+use crate::events;
 
 /// A pool of connections to one server; opens the first when it is first used.
 pub(crate) struct Pool {
@@ -59,12 +60,14 @@ impl Pool {
                 Slot::Open(connection) => {
                     if connection.has_gone_stale(*self.lost_at()) {
                         slot.discard();
+                        events::connection_lost();
                         continue;
                     }
                     let outcome = call(connection);
                     if connection.is_poisoned() {
                         // What ended one may have ended all: a restart, a fail-over.
                         *self.lost_at() = Some(Instant::now());
+                        events::connection_lost();
                     }
                     return outcome;
                 }

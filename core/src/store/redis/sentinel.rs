@@ -9,6 +9,7 @@
 //! (sentinels cut them, and a server that became a replica answers READONLY, which puts the
 //! connection out of use), so the next ones lead to the new master.
 
+use std::sync::PoisonError;
 use std::time::Instant;
 
 use redis::{ConnectionAddr, Value};
@@ -16,6 +17,7 @@ use redis::{ConnectionAddr, Value};
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use crate::error::StoreError;
+use crate::events;
 
 /// Connects to the master; the first sentinel that leads to one decides.
 pub(super) fn open_master(
@@ -27,13 +29,26 @@ pub(super) fn open_master(
         // One that does not answer leaves time for the others.
         let left = deadline.saturating_duration_since(Instant::now());
         let share = (endpoint.sentinels.len() - asked) as u32;
-        outcome = ask(endpoint, sentinel, Instant::now() + left / share)
-            .and_then(|master| open_if_master(&master, endpoint, deadline));
+        outcome = ask(endpoint, sentinel, Instant::now() + left / share).and_then(|master| {
+            let connection = open_if_master(&master, endpoint, deadline)?;
+            note_master(master, endpoint);
+            Ok(connection)
+        });
         if outcome.is_ok() {
             break;
         }
     }
     outcome
+}
+
+fn note_master(master: ConnectionAddr, endpoint: &Endpoint) {
+    let mut last = endpoint.master.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_new = last.as_ref() != Some(&master);
+    let before = last.replace(master);
+    drop(last);
+    if is_new && before.is_some() {
+        events::new_master();
+    }
 }
 
 fn ask(

@@ -1,7 +1,7 @@
 //! Reads and writes a socket until a deadline, however often bytes trickle.
 //!
-//! A socket's own time limit is for one read or write, and starts anew with each; so it is set
-//! anew, to what is left, before each.
+//! A socket's own time limit is for one read or write, and starts anew with each; so it is never
+//! longer than what is left, and when it has passed, what is left by then is waited for.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
@@ -15,6 +15,9 @@ use socket2::{SockRef, TcpKeepalive};
 pub(super) struct Socket {
     kind: Kind,
     deadline: Instant,
+    /// The time limits that are set for one read and for one write.
+    read_limit: Duration,
+    write_limit: Duration,
 }
 
 enum Kind {
@@ -34,7 +37,8 @@ impl Socket {
             // Refused when the store was made.
             _ => return Err(ErrorKind::Unsupported.into()),
         };
-        Ok(Self { kind, deadline })
+        let (read_limit, write_limit) = (Duration::MAX, Duration::MAX);
+        Ok(Self { kind, deadline, read_limit, write_limit })
     }
 
     /// When what comes next must be done.
@@ -76,30 +80,58 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.socket().set_read_timeout(Some(remaining(self.deadline)?))?;
-        let outcome = match &mut self.kind {
-            Kind::Tcp(stream) => stream.read(into),
-            #[cfg(unix)]
-            Kind::Unix(stream) => stream.read(into),
-        };
-        outcome.map_err(timed_out)
+        loop {
+            let limit = limit(self.read_limit, remaining(self.deadline)?);
+            if limit != self.read_limit {
+                self.socket().set_read_timeout(Some(limit))?;
+                self.read_limit = limit;
+            }
+            let outcome = match &mut self.kind {
+                Kind::Tcp(stream) => stream.read(into),
+                #[cfg(unix)]
+                Kind::Unix(stream) => stream.read(into),
+            };
+            if !outcome.as_ref().is_err_and(is_time_limit) {
+                return outcome;
+            }
+        }
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket().set_write_timeout(Some(remaining(self.deadline)?))?;
-        let outcome = match &mut self.kind {
-            Kind::Tcp(stream) => stream.write(bytes),
-            #[cfg(unix)]
-            Kind::Unix(stream) => stream.write(bytes),
-        };
-        outcome.map_err(timed_out)
+        loop {
+            let limit = limit(self.write_limit, remaining(self.deadline)?);
+            if limit != self.write_limit {
+                self.socket().set_write_timeout(Some(limit))?;
+                self.write_limit = limit;
+            }
+            let outcome = match &mut self.kind {
+                Kind::Tcp(stream) => stream.write(bytes),
+                #[cfg(unix)]
+                Kind::Unix(stream) => stream.write(bytes),
+            };
+            if !outcome.as_ref().is_err_and(is_time_limit) {
+                return outcome;
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A time limit for one read or write while `left` is left: the one that is `set`, unless it is
+/// longer, or so short that the wait would be cut to pieces.
+///
+/// To set one is a system call, so it is made to do for the calls after this one too.
+fn limit(set: Duration, left: Duration) -> Duration {
+    if set <= left && set >= left / 8 {
+        return set;
+    }
+    let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    millis.checked_ilog2().map_or(left, |power| Duration::from_millis(1 << power))
 }
 
 fn connect_tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
@@ -127,7 +159,52 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
-/// A socket's time limit ends a call with one of two errors, depending on the system.
-fn timed_out(err: io::Error) -> io::Error {
-    if err.kind() == ErrorKind::WouldBlock { ErrorKind::TimedOut.into() } else { err }
+/// A socket's time limit ends a read or write with one of two errors, depending on the system.
+fn is_time_limit(err: &io::Error) -> bool {
+    matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_time_limit_is_never_longer_than_what_is_left() {
+        for set in [0, 1, 3, 250, 500, 4000].map(Duration::from_millis) {
+            for left in [1, 999, 1_000, 1_001, 499_999, 500_000, 3_600_000_000] {
+                let left = Duration::from_micros(left);
+
+                let limit = limit(set, left);
+
+                assert!(limit <= left && limit >= left / 8, "{set:?} {left:?} {limit:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_limit_does_for_the_next_call_too() {
+        let left = Duration::from_millis(500);
+        let first = limit(Duration::MAX, left);
+
+        for passed in [0, 1, 100].map(Duration::from_millis) {
+            assert_eq!(limit(first, left - passed), first);
+        }
+    }
+
+    #[test]
+    fn a_read_ends_at_the_deadline_and_not_before() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = listener.local_addr().expect("bound");
+        let addr = ConnectionAddr::Tcp(addr.ip().to_string(), addr.port());
+        // No power of two, so one time limit is not enough.
+        let deadline = Instant::now() + Duration::from_millis(50);
+        let mut socket = Socket::connect(&addr, deadline).expect("it listens");
+
+        let outcome = socket.read(&mut [0; 1]).map_err(|err| err.kind());
+
+        assert_eq!(outcome, Err(ErrorKind::TimedOut));
+        assert!(Instant::now() >= deadline);
+    }
 }
