@@ -7,10 +7,15 @@ SHELL := /bin/bash
 
 NODE := node-binding
 NODE_VERSIONS := $(NODE)/test/node-versions
+PEERS_CRATE := --manifest-path benches/peers/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)/peers
 VECTORS ?= tests/vectors/vectors.json
 # `npm ci` is needed again only when the lock file changes.
 NPM_STAMP := $(NODE)/node_modules/.package-lock.json
 NODE_VERSIONS_STAMP := $(NODE_VERSIONS)/node_modules/.package-lock.json
+PACKAGING := $(NODE)/test/packaging
+PACKAGING_STAMP := $(PACKAGING)/node_modules/.package-lock.json
+NODE_BENCHES := benches/node
+NODE_BENCHES_STAMP := $(NODE_BENCHES)/node_modules/.package-lock.json
 
 .PHONY: help
 help: ## Print the targets
@@ -21,7 +26,7 @@ run: addon ts ## Start the demo at http://127.0.0.1:3000 (PORT, SESSION_DRIVER, 
 	@cd $(NODE) && exec node build/demo/main.js
 
 .PHONY: test
-test: test-rust test-c test-node ## Run all tests: Rust, C, Node
+test: test-rust test-c test-node test-pack ## Run all tests: Rust, C, Node, packages
 
 .PHONY: test-rust
 test-rust: redis-server ## Run the tests of the engine and those that cross crates
@@ -33,14 +38,19 @@ test-c: redis-server ## Run the tests of the C library, its header and its C pro
 	cargo test -p rudder-session-ffi
 
 .PHONY: test-node
-test-node: redis-server addon ts $(NODE_VERSIONS_STAMP) ## Run the tests of the addon and the TypeScript on Node 20, 22 and 24
+test-node: redis-server addon ts $(NODE_VERSIONS_STAMP) ## Run the tests of the addon, the fallback and the TypeScript on Node 20, 22 and 24
 	cd $(NODE) && npm run test:nodes
 
+.PHONY: test-pack
+test-pack: addon $(PACKAGING_STAMP) ## Pack, and install what was packed by npm and pnpm
+	cd $(NODE) && npm run --silent test:pack
+
 .PHONY: test-vectors
-test-vectors: redis-server addon ts ## Run VECTORS=/path/to/file.json through Rust, C and Node
+test-vectors: redis-server addon ts ## Run VECTORS=/path/to/file.json through Rust, C and Node, the fallback included
 	@file="$$(realpath "$(VECTORS)")" && status=0; \
 	cargo run --quiet -p rudder-session-tests --bin vectors -- "$$file" || status=1; \
 	(cd $(NODE) && VECTORS="$$file" npm run --silent vectors) || status=1; \
+	(cd $(NODE) && VECTORS="$$file" SESSION_NATIVE=0 npm run --silent vectors) || status=1; \
 	exit $$status
 
 .PHONY: test-faults
@@ -51,15 +61,34 @@ test-faults: redis-server ## Run the long fault tests of the stores, some ten mi
 lint: $(NPM_STAMP) ## Check formatting, clippy, types and TypeScript style
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo fmt --check --manifest-path benches/peers/Cargo.toml
+	cargo clippy $(PEERS_CRATE) -- -D warnings
 	cd $(NODE) && npm run lint
 
 .PHONY: bench
-bench: ## Run the criterion benches of the codec
+bench: redis-server ## Run all benches: codec, stores, stores next to others; some six minutes
 	cargo bench -p rudder-session-benches
+	@$(MAKE) bench-peers
+
+.PHONY: bench-peers
+bench-peers: redis-server ## Compare loads from Redis with others' (PEERS="--rounds 20 load/256")
+	cargo run --release $(PEERS_CRATE) -- $(PEERS)
+
+.PHONY: bench-growth
+bench-growth: ## Fill the memory and the file store with a million sessions: room, speed, opening
+	cargo run --release --quiet -p rudder-session-benches --bin growth
+
+.PHONY: bench-node
+bench-node: redis-server addon ts $(NODE_BENCHES_STAMP) ## Compare the Node package with what it replaces (BENCH="codec redis")
+	cd $(NODE_BENCHES) && node main.mjs $(BENCH)
 
 .PHONY: header
 header: ## Generate include/rudder_session.h anew
 	UPDATE_HEADER=1 cargo test -p rudder-session-ffi the_committed_header
+
+.PHONY: pack
+pack: addon ## Make the npm packages in node-binding/build/pack, of this platform only
+	cd $(NODE) && npm run --silent pack
 
 .PHONY: audit
 audit: $(NPM_STAMP) ## Check licences, sources and advisories of all dependencies (installs cargo-deny)
@@ -84,6 +113,14 @@ $(NODE_VERSIONS_STAMP): $(NODE_VERSIONS)/package-lock.json
 	cd $(NODE_VERSIONS) && npm ci
 	@touch $@
 
+$(PACKAGING_STAMP): $(PACKAGING)/package-lock.json
+	cd $(PACKAGING) && npm ci
+	@touch $@
+
+$(NODE_BENCHES_STAMP): $(NODE_BENCHES)/package-lock.json
+	cd $(NODE_BENCHES) && npm ci --ignore-scripts
+	@touch $@
+
 # The tests start servers of their own; they need the program only.
 .PHONY: redis-server
 redis-server:
@@ -95,4 +132,5 @@ redis-server:
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean
-	rm -rf $(NODE)/node_modules $(NODE)/dist $(NODE)/build $(NODE)/*.node $(NODE_VERSIONS)/node_modules
+	rm -rf $(NODE)/node_modules $(NODE)/dist $(NODE)/build $(NODE)/*.node
+	rm -rf $(NODE_VERSIONS)/node_modules $(PACKAGING)/node_modules $(NODE_BENCHES)/node_modules

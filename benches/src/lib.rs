@@ -1,6 +1,6 @@
 //! Makes what the benches measure: keys, payloads of a given size, and the time they happen at.
 
-use rudder_session::{CookieCodec, KeyRing, Payload, UnixMillis};
+use rudder_session::{CookieCodec, KeyRing, Payload, SessionId, UnixMillis};
 
 /// A session id; what the cookie of a stored session carries.
 pub const ID_BYTES: usize = 36;
@@ -52,6 +52,21 @@ pub fn payload(len: usize) -> Payload {
     let text = build(&data.join(","));
     assert_eq!(text.len(), len);
     Payload::parse(text).expect("a payload")
+}
+
+/// A payload of exactly `len` bytes of JSON under an id of its own, with a key `visits`.
+///
+/// # Panics
+///
+/// If `len` is too short for that.
+pub fn session(len: usize) -> Payload {
+    let mut payload = Payload::new(&SessionId::random().expect("the machine has randomness"));
+    payload.put("visits", &1_u32).expect("serialisable");
+    payload.put("text", &"").expect("serialisable");
+    let filler = text(len - payload.as_json().len());
+    payload.put("text", &filler).expect("serialisable");
+    assert_eq!(payload.as_json().len(), len);
+    payload
 }
 
 fn with_secrets(secrets: &[&str]) -> CookieCodec {
