@@ -1,4 +1,5 @@
-// Runs the compiled tests under one Node.
+// Runs the compiled tests under one Node: with the addon, and then once more without it those
+// whose outcome could depend on it.
 //
 //   node scripts/test.mjs [topic ...]      build/<topic>.test.js, or all of them
 //
@@ -15,37 +16,71 @@ const TIMEOUT_MS = 120_000
 
 const BUILD = fileURLToPath(new URL('../build/', import.meta.url))
 
+/** What runs without the addon too. */
+const WITHOUT_ADDON = [
+  'config',
+  'hono',
+  'hono-server',
+  'middleware',
+  'outage',
+  'parallel-requests',
+  'process-exit',
+  'regenerate-failures',
+  'round-trip',
+  'session-instance',
+  'store',
+  'vectors',
+]
+
 /** Runs the tests under `node`, prints what they print, and answers the exit code. */
 export async function runTests(node, topics) {
-  const child = startTests(node, topics, 'inherit')
-  const [code] = await once(child, 'exit')
-  return code ?? 1
+  return forEachWay(topics, async (way, files) => {
+    const [code] = await once(startTests(node, way, files, 'inherit'), 'exit')
+    return code ?? 1
+  })
 }
 
 /** The same, but of tests that all pass only the closing lines are printed. */
 export async function runTestsBriefly(node, topics) {
-  const child = startTests(node, topics, ['inherit', 'pipe', 'inherit'])
-  const closed = once(child, 'close')
-  const output = await text(child.stdout)
-  const [code] = await closed
-  console.log(code === 0 ? output.slice(output.search(CLOSING_LINES)).trimEnd() : output)
-  return code ?? 1
+  return forEachWay(topics, async (way, files) => {
+    const child = startTests(node, way, files, ['inherit', 'pipe', 'inherit'])
+    const closed = once(child, 'close')
+    const output = await text(child.stdout)
+    const [code] = await closed
+    console.log(code === 0 ? output.slice(output.search(CLOSING_LINES)).trimEnd() : output)
+    return code ?? 1
+  })
 }
 
-function startTests(node, topics, stdio) {
+/** Answers the first exit code that is not 0. SESSION_NATIVE=1: no silent way around the addon. */
+async function forEachWay(topics, run) {
+  const withAddon = await run('1', testFiles(topics))
+  const files = testFiles(topics, WITHOUT_ADDON)
+  if (withAddon !== 0 || files.length === 0) return withAddon
+  console.log('\n--- without the addon')
+  return run('0', files)
+}
+
+function startTests(node, way, files, stdio) {
   const options = ['--test', '--test-reporter=spec', `--test-timeout=${TIMEOUT_MS}`]
-  return spawn(node, [...options, ...testFiles(topics)], { stdio })
+  const env = { ...process.env, SESSION_NATIVE: way }
+  return spawn(node, [...options, ...files], { stdio, env })
 }
 
 /** The counts that the spec reporter ends with. */
 const CLOSING_LINES = /^\S+ tests \d+$/m
 
-function testFiles(topics) {
+/** Those of `topics`, or all; with `only`, none that is not in there. */
+function testFiles(topics, only) {
   const inDemo = readdirSync(`${BUILD}demo`).map((name) => `demo/${name}`)
-  const found = [...readdirSync(BUILD), ...inDemo]
-    .filter((name) => name.endsWith('.test.js'))
-    .filter((name) => topics.length === 0 || topics.includes(name.replace('.test.js', '')))
-  if (found.length === 0) throw new Error(`no compiled tests in ${BUILD}: run npm run build:test`)
+  const all = [...readdirSync(BUILD), ...inDemo].filter((name) => name.endsWith('.test.js'))
+  const found = all.filter((name) => {
+    const topic = name.replace('.test.js', '')
+    return (topics.length === 0 || topics.includes(topic)) && (only?.includes(topic) ?? true)
+  })
+  if (found.length === 0 && !only) {
+    throw new Error(`no compiled tests in ${BUILD}: run npm run build:test`)
+  }
   return found.map((name) => BUILD + name)
 }
 

@@ -2,12 +2,15 @@
 //
 //   VECTORS=/path/to/file.json node scripts/vectors.mjs
 //
-// Prints each case that failed, and at the end "node: N passed, M failed".
+// Prints each case that failed, and at the end "node: N passed, M failed". With SESSION_NATIVE=0 they
+// go through the fallback.
 
 import { resolve } from 'node:path'
 import { run } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+// No silent way around the addon.
+process.env.SESSION_NATIVE ??= '1'
 if (process.env.VECTORS) process.env.VECTORS = resolve(process.env.VECTORS)
 
 const file = fileURLToPath(new URL('../build/vectors.test.js', import.meta.url))
@@ -34,7 +37,8 @@ run({ files: [file], timeout: 120_000 })
     console.log(String(details.error.cause?.message ?? details.error).replace(/^/gm, '        '))
   })
   .on('end', () => {
-    console.log(`node: ${passed} passed, ${failed} failed`)
+    const way = process.env.SESSION_NATIVE === '0' ? 'node without the addon' : 'node'
+    console.log(`${way}: ${passed} passed, ${failed} failed`)
     process.exitCode = failed > 0 || passed === 0 ? 1 : 0
   })
   .resume()

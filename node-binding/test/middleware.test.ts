@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Session, type SessionInstance } from '@rudderjs/session-native'
+import { nativeStatus, Session, type SessionInstance } from '@rudderjs/session-native'
 import { stopClock } from './support/clock.js'
 import { captureConsole } from './support/console.js'
 import { onEveryDriver } from './support/drivers.js'
@@ -72,6 +72,19 @@ onEveryDriver((driver) => {
     assert.deepEqual((await browser.visit()).session.all(), {})
   })
 
+  test('with storeEmpty: false a session that was saved and emptied is saved again', async () => {
+    const browser = new Browser(driver.middleware({ storeEmpty: false }))
+
+    const { setCookies } = await browser.visit(async (session) => {
+      session.put('user', 1)
+      await session.saveToCookie()
+      session.flush()
+    })
+
+    assert.equal(setCookies.length, 1)
+    assert.deepEqual((await browser.visit()).session.all(), {})
+  })
+
   test('a session is saved even if the handler threw, and the error passes through', async () => {
     const middleware = driver.middleware()
     const response = new Response()
@@ -89,6 +102,21 @@ onEveryDriver((driver) => {
     const [cookie = ''] = response.headers.getSetCookie()
     const { session } = await visit(middleware, cookie.split(';')[0])
     assert.deepEqual(session.all(), { before: 'the throw' })
+  })
+
+  test('headers that cannot change cost the cookie, not the response', async (t) => {
+    const errors = captureConsole(t, 'error')
+    const middleware = driver.middleware()
+    const response = Response.redirect('http://example.org/', 303)
+
+    const answer = await middleware({ headers: {}, raw: {} }, { raw: { res: response } }, () => {
+      Session.put('user', 1)
+      return 'answer'
+    })
+
+    assert.equal(answer, 'answer')
+    assert.equal(errors.length, 1)
+    assert.ok(errors[0]?.[1] instanceof TypeError)
   })
 
   test('it answers what next answers', async () => {
@@ -206,7 +234,7 @@ onEveryDriver((driver) => {
     await browser.visit((session) => session.regenerate())
 
     const { load, save, regenerate, destroy, store, ...rest } = middleware.engine.stats()
-    assert.deepEqual(rest, { driver: driver.name })
+    assert.deepEqual(rest, { driver: driver.name, addon: nativeStatus() })
     // The cookie driver has no record that could move: it destroys nothing, and saves again.
     const moves = driver.name === 'cookie' ? [3, 2, 0, 1] : [3, 1, 1, 0]
     const counts = [load.calls, save.calls, regenerate.calls, destroy.calls]

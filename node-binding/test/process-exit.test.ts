@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { DURABILITIES } from './support/addon.js'
 import { listen } from './support/misbehaving-server.js'
 import { RedisServer } from './support/redis-server.js'
 
@@ -148,7 +149,7 @@ test('in a worker too a call keeps the thread alive until it is answered', GUARD
   assert.deepEqual(lines, ['ended 0', 'ended 0', 'ended 0', ...records].sort())
 })
 
-for (const durability of ['immediate', 'eventual']) {
+for (const durability of DURABILITIES) {
   test(
     `what a file acknowledged is there when the process has ended (${durability})`,
     GUARD,

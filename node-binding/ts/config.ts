@@ -154,10 +154,8 @@ export function resolveConfig(config: SessionConfig, storeEmpty: boolean): Resol
     ...config,
     secrets: checkSecrets(config.secret),
     redis: resolveRedis(config.redis ?? {}),
-    memory: {
-      maxBytes: positiveInteger('memory.maxBytes', config.memory?.maxBytes ?? 64 * 1024 * 1024),
-    },
-    file: resolveFile(config),
+    memory: resolveMemory(config.memory ?? {}),
+    file: needsFile(config) ? resolveFile(config.file) : undefined,
     onStoreFailure,
     lastWriteWins: flag('lastWriteWins', config.lastWriteWins ?? false),
     rejectLegacyCookies: flag('rejectLegacyCookies', config.rejectLegacyCookies ?? false),
@@ -216,6 +214,10 @@ function checkCookie(cookie: CookieConfig): void {
   }
 }
 
+function needsFile({ driver, file }: SessionConfig): boolean {
+  return driver === 'file' || file !== undefined
+}
+
 /** The texts are those of @rudderjs/session, which other suites match. */
 function refuseInjection(field: string, label: string, value: unknown): void {
   if (typeof value === 'string' && /[;\r\n]/.test(value)) {
@@ -227,7 +229,7 @@ function refuseInjection(field: string, label: string, value: unknown): void {
   }
 }
 
-function resolveRedis(redis: RedisConfig): ResolvedConfig['redis'] {
+export function resolveRedis(redis: RedisConfig): ResolvedConfig['redis'] {
   const prefix = redis.prefix ?? 'session:'
   if (typeof prefix !== 'string') throw invalid('redis.prefix', 'expected a string')
   const { ca, sentinels = [] } = redis
@@ -245,8 +247,11 @@ function resolveRedis(redis: RedisConfig): ResolvedConfig['redis'] {
   }
 }
 
-function resolveFile({ driver, file }: SessionConfig): ResolvedConfig['file'] {
-  if (file === undefined && driver !== 'file') return undefined
+export function resolveMemory({ maxBytes }: MemoryConfig): ResolvedConfig['memory'] {
+  return { maxBytes: positiveInteger('memory.maxBytes', maxBytes ?? 64 * 1024 * 1024) }
+}
+
+export function resolveFile(file: FileConfig | undefined): Required<FileConfig> {
   const { path, durability = 'immediate', deadlineMs = 5000 } = file ?? {}
   if (typeof path !== 'string' || path === '' || path.includes('\0')) {
     throw invalid('file.path', 'expected the path of a file')

@@ -11,9 +11,10 @@
  * SessionStoreError, never a fresh payload: the session may be alive and well.
  */
 
+import { type Codec, openCodec, translated } from './codec.js'
 import { invalid, resolveConfig, type SessionConfig } from './config.js'
 import { fromNative, SessionStoreError } from './errors.js'
-import { type NativeCodec, native, type StoreStats } from './native.js'
+import type { StoreStats } from './native.js'
 import {
   freshPayload,
   loadedPayload,
@@ -35,28 +36,48 @@ export interface SessionDriver {
   destroy(id: string): Promise<void>
 }
 
-/** A symbol, so that no driver of another maker has such a method by chance. */
+// Symbols, so that no driver of another maker has such a method by chance.
+export const LOAD = Symbol.for('rudderjs.session.load')
+export const ENCODE = Symbol.for('rudderjs.session.encode')
 export const COMMIT = Symbol.for('rudderjs.session.commit')
+
+/** A driver of this package, which hands out text: a request parses what it asks for. */
+export interface TextDriver extends SessionDriver {
+  /**
+   * The text of the payload that the session cookie in a `Cookie` header stands for. `null` if
+   * the cookie is refused, `undefined` if there is none. No promise where none is needed.
+   */
+  [LOAD](cookieHeader: string): Loaded | Promise<Loaded>
+}
+
+export type Loaded = string | null | undefined
+
+/** A driver that keeps nothing: the cookie value holds the payload. */
+export interface EncodingDriver extends TextDriver {
+  /** The cookie value for the payload that `toText` writes, good for `ttlSeconds`. */
+  [ENCODE](toText: () => string, ttlSeconds: number): string
+}
 
 /**
  * A driver that saves onto what was loaded, so that nothing another request wrote is lost.
  *
  * `persist` and `destroy` are for those who have a payload and no record.
  */
-export interface RecordDriver extends SessionDriver {
+export interface RecordDriver extends TextDriver {
   /**
-   * Saves `payload` onto `base`, the record that it was loaded from or last saved as, or makes a
-   * new one if there is no such record.
+   * Saves the payload `id` that `toText` writes onto `base`, the record that it was loaded from
+   * or last saved as, or makes a new one if there is no such record.
    *
-   * If the payload's id is another than that of `base`, the record moves: the new one is there
-   * before the old one goes.
+   * If `id` is another than that of `base`, the record moves: the new one is there before the
+   * old one goes.
    *
    * @returns `null` if the session is gone: destroyed meanwhile, or expired. Then nothing was
    *   written.
    */
   [COMMIT](
     base: SessionRecord | null,
-    payload: SessionPayload,
+    id: string,
+    toText: () => string,
     ttlSeconds: number,
   ): Promise<Commit | null>
 }
@@ -74,15 +95,25 @@ export function isRecordDriver(driver: SessionDriver): driver is RecordDriver {
   return COMMIT in driver
 }
 
+export function isEncodingDriver(driver: SessionDriver): driver is EncodingDriver {
+  return ENCODE in driver
+}
+
 /** The payload is in the cookie. A cookie that was sent once stays good until its expiry. */
-export class CookieDriver implements SessionDriver {
-  readonly #codec: NativeCodec
+export class CookieDriver implements EncodingDriver {
+  readonly #codec: Codec
+  readonly #cookieName: string
   readonly #rejectLegacy: boolean
 
   constructor(config: SessionConfig) {
-    const { secrets, rejectLegacyCookies } = resolveConfig(config, true)
-    this.#codec = createCodec(secrets)
+    const { secrets, cookie, rejectLegacyCookies } = resolveConfig(config, true)
+    this.#codec = openCodec(secrets)
+    this.#cookieName = cookie.name
     this.#rejectLegacy = rejectLegacyCookies
+  }
+
+  [LOAD](cookieHeader: string): Loaded {
+    return this.#codec.load(cookieHeader, this.#cookieName, Date.now(), this.#rejectLegacy)
   }
 
   async load(cookieValue: string | undefined): Promise<SessionPayload> {
@@ -91,9 +122,13 @@ export class CookieDriver implements SessionDriver {
     return (text === null ? null : parsePayload(text)) ?? freshPayload()
   }
 
-  async persist(payload: SessionPayload, ttlSeconds: number): Promise<string> {
-    const text = payloadText(payload)
+  [ENCODE](toText: () => string, ttlSeconds: number): string {
+    const text = toText()
     return translated(() => this.#codec.encode(text, expiresAtMs(Date.now(), ttlSeconds)))
+  }
+
+  async persist(payload: SessionPayload, ttlSeconds: number): Promise<string> {
+    return this[ENCODE](() => payloadText(payload), ttlSeconds)
   }
 
   async destroy(_id: string): Promise<void> {}
@@ -101,33 +136,45 @@ export class CookieDriver implements SessionDriver {
 
 /** The payload is in a store, and the cookie holds its signed id. */
 export class StoreDriver implements RecordDriver {
-  readonly #codec: NativeCodec
+  readonly #codec: Codec
+  readonly #cookieName: string
   readonly #open: OpenStore
   readonly #lastWriteWins: boolean
 
   constructor(config: SessionConfig, open: OpenStore) {
-    const { secrets, lastWriteWins } = resolveConfig(config, true)
-    this.#codec = createCodec(secrets)
+    const { secrets, cookie, lastWriteWins } = resolveConfig(config, true)
+    this.#codec = openCodec(secrets)
+    this.#cookieName = cookie.name
     this.#open = open
     this.#lastWriteWins = lastWriteWins
   }
 
-  async load(cookieValue: string | undefined): Promise<SessionPayload> {
+  [LOAD](cookieHeader: string): Loaded | Promise<Loaded> {
+    const id = this.#codec.loadId(cookieHeader, this.#cookieName)
+    if (id === undefined) return undefined
     // Verified first: a forged cookie must not cost the store a command.
+    return id ? this.#load(id) : null
+  }
+
+  async load(cookieValue: string | undefined): Promise<SessionPayload> {
     const id = cookieValue ? this.#codec.verify(cookieValue) : null
-    if (!id) return freshPayload()
-    const text = await answered(() => this.#open.store.load(id, Date.now()))
-    // A record that is gone does not pass its id on: a planted cookie would name the session.
+    const text = id ? await this.#load(id) : null
     return (text === null ? null : loadedPayload(text)) ?? freshPayload()
+  }
+
+  /** A record that is gone does not pass its id on: a planted cookie would name the session. */
+  #load(id: string): Promise<string | null> {
+    return answered(() => this.#open.store.load(id, Date.now()))
   }
 
   async [COMMIT](
     base: SessionRecord | null,
-    payload: SessionPayload,
+    id: string,
+    toText: () => string,
     ttlSeconds: number,
   ): Promise<Commit | null> {
-    const record = { id: payload.id, text: payloadText(payload) }
-    const commit = { cookieValue: this.#codec.sign(payload.id), record, oldRemains: false }
+    const record = { id, text: toText() }
+    const commit = { cookieValue: this.#codec.sign(id), record, oldRemains: false }
     const write = this.#lastWriteWins ? this.#overwrite : this.#saveOnto
     try {
       const alive = await answered(() => write.call(this, base, record, ttlSeconds))
@@ -210,20 +257,6 @@ export class FileDriver extends StoreDriver {
 export class RedisDriver extends StoreDriver {
   constructor(config: SessionConfig) {
     super(config, openRedisStore(resolveConfig(config, true).redis))
-  }
-}
-
-/** Signs with the first of `secrets`, verifies with all of them. */
-function createCodec(secrets: string[]): NativeCodec {
-  return translated(() => new (native().NativeCodec)(secrets))
-}
-
-/** Makes a call into the addon, whose errors come out as this package's classes. */
-function translated<T>(call: () => T): T {
-  try {
-    return call()
-  } catch (error) {
-    throw fromNative(error)
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Ties a checked configuration to a driver, and counts what the driver does.
+ * Ties a checked configuration to a driver whose calls are counted.
  *
  *   ResolvedConfig  -->  SessionEngine { driver, stats(), close() }
  *
@@ -7,32 +7,16 @@
  */
 
 import type { DriverName, ResolvedConfig } from './config.js'
-import {
-  COMMIT,
-  CookieDriver,
-  FileDriver,
-  isRecordDriver,
-  MemoryDriver,
-  type RecordDriver,
-  RedisDriver,
-  type SessionDriver,
-  StoreDriver,
-} from './driver.js'
-import type { StoreStats } from './native.js'
-import type { SessionPayload } from './payload.js'
-
-/** How often a driver was called, and how long it took as a request saw it. */
-export interface OperationStats {
-  calls: number
-  /** How many of them rejected. */
-  errors: number
-  totalMs: number
-  maxMs: number
-}
+import { CookieDriver, FileDriver, MemoryDriver, RedisDriver, StoreDriver } from './driver.js'
+import type { NativeStatus } from './load.js'
+import { Meter, type OperationStats, type OwnDriver } from './meter.js'
+import { nativeStatus, type StoreStats } from './native.js'
 
 /** A snapshot of an engine's counters since it was made. */
 export interface EngineStats {
   driver: DriverName
+  /** Whether the addon does the work, and why not if not. */
+  addon: NativeStatus
   load: OperationStats
   save: OperationStats
   /** Saves that gave the session another id; not counted under `save`. */
@@ -46,9 +30,9 @@ export interface EngineStats {
 export class SessionEngine {
   readonly config: ResolvedConfig
   /** The driver, metered. */
-  readonly driver: SessionDriver
+  readonly driver: OwnDriver
   readonly #store: StoreDriver | null
-  readonly #meter = new Meter()
+  readonly #meter: Meter
 
   /**
    * @throws {SessionConfigError} for what only the addon can check, such as a Redis URL.
@@ -58,6 +42,7 @@ export class SessionEngine {
     this.config = config
     const driver = createDriver(config)
     this.#store = driver instanceof StoreDriver ? driver : null
+    this.#meter = new Meter(config.driver)
     this.driver = this.#meter.wrap(driver)
   }
 
@@ -66,10 +51,11 @@ export class SessionEngine {
     const { load, save, regenerate, destroy } = this.#meter
     return {
       driver: this.config.driver,
-      load: { ...load },
-      save: { ...save },
-      regenerate: { ...regenerate },
-      destroy: { ...destroy },
+      addon: nativeStatus(),
+      load: load.stats,
+      save: save.stats,
+      regenerate: regenerate.stats,
+      destroy: destroy.stats,
       store: this.#store?.stats() ?? null,
     }
   }
@@ -84,7 +70,7 @@ export class SessionEngine {
   }
 }
 
-function createDriver(config: ResolvedConfig): SessionDriver {
+function createDriver(config: ResolvedConfig): OwnDriver {
   switch (config.driver) {
     case 'cookie':
       return new CookieDriver(config)
@@ -94,55 +80,5 @@ function createDriver(config: ResolvedConfig): SessionDriver {
       return new FileDriver(config)
     case 'redis':
       return new RedisDriver(config)
-  }
-}
-
-class Meter {
-  readonly load = zero()
-  readonly save = zero()
-  readonly regenerate = zero()
-  readonly destroy = zero()
-
-  wrap(driver: SessionDriver): SessionDriver {
-    return isRecordDriver(driver) ? this.#wrapRecords(driver) : this.#wrap(driver)
-  }
-
-  #wrapRecords(driver: RecordDriver): RecordDriver {
-    return {
-      ...this.#wrap(driver),
-      [COMMIT]: (base, payload, ttlSeconds) => {
-        const moves = base !== null && base.id !== payload.id
-        const stats = moves ? this.regenerate : this.save
-        return timed(stats, () => driver[COMMIT](base, payload, ttlSeconds))
-      },
-    }
-  }
-
-  #wrap(driver: SessionDriver): SessionDriver {
-    return {
-      load: (cookieValue: string | undefined) => timed(this.load, () => driver.load(cookieValue)),
-      persist: (payload: SessionPayload, ttlSeconds: number) =>
-        timed(this.save, () => driver.persist(payload, ttlSeconds)),
-      destroy: (id: string) => timed(this.destroy, () => driver.destroy(id)),
-    }
-  }
-}
-
-function zero(): OperationStats {
-  return { calls: 0, errors: 0, totalMs: 0, maxMs: 0 }
-}
-
-async function timed<T>(stats: OperationStats, call: () => Promise<T>): Promise<T> {
-  const start = performance.now()
-  try {
-    return await call()
-  } catch (error) {
-    stats.errors += 1
-    throw error
-  } finally {
-    const ms = performance.now() - start
-    stats.calls += 1
-    stats.totalMs += ms
-    if (ms > stats.maxMs) stats.maxMs = ms
   }
 }

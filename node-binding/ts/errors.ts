@@ -13,7 +13,11 @@
 
 import type { StoreFault } from '../native.js'
 
-/** The base of every error that this package throws on purpose. Tell errors apart by `code`. */
+/**
+ * The base of every error that this package throws on purpose. Tell errors apart by `code`.
+ *
+ * `cause` is what was caught, where another error led to this one.
+ */
 export class SessionError extends Error {
   /** Stable across releases; messages are not. */
   readonly code: string
@@ -49,7 +53,7 @@ export class SessionPayloadError extends SessionError {
  * The store did not answer, or answered with an error. It is unknown whether there is a session.
  *
  * `code` is `ERR_SESSION_STORE_` and one of `BUSY`, `CLOSED`, `CONFLICT`, `FILE`, `INTERNAL`,
- * `SERVER`, `TIMEOUT`, `TOO_LARGE`, `UNREACHABLE`.
+ * `NOT_REPLICATED`, `SERVER`, `TIMEOUT`, `TOO_LARGE`, `UNREACHABLE`.
  */
 export class SessionStoreError extends SessionError {
   override readonly retryable: boolean
@@ -76,7 +80,7 @@ export class SessionStoreError extends SessionError {
   /** The same error, of which is now known that the session is saved. */
   butSaved(): SessionStoreError {
     const { code, message, retryable } = this
-    return new SessionStoreError(code, message, { retryable, saved: true })
+    return new SessionStoreError(code, message, { retryable, saved: true, cause: this })
   }
 }
 
@@ -93,16 +97,20 @@ export function fromNative(error: unknown): unknown {
   if (!('code' in error) || !String(error.code).startsWith('ERR_SESSION_')) return error
   const { code, message } = error
   const retryable = 'retryable' in error && error.retryable === true
-  return fromFault({ code: String(code), message, retryable, saved: false })
+  return fromFault({ code: String(code), message, retryable, saved: false }, { cause: error })
 }
 
 /** The error that a fault of the addon stands for. */
-export function fromFault({ code, message, retryable, saved }: StoreFault): SessionError {
+export function fromFault(
+  { code, message, retryable, saved }: StoreFault,
+  options?: ErrorOptions,
+): SessionError {
   if (code === 'ERR_SESSION_CONFIG') {
     // The addon writes "field: what is wrong".
     const [, field = 'config', reason = message] = /^([\w.]+): (.*)$/s.exec(message) ?? []
-    return new SessionConfigError(field, `[Rudder][session] Invalid ${field}: ${reason}.`)
+    const text = `[Rudder][session] Invalid ${field}: ${reason}.`
+    return new SessionConfigError(field, text, options)
   }
-  if (code === 'ERR_SESSION_PAYLOAD') return new SessionPayloadError(message)
-  return new SessionStoreError(code, message, { retryable, saved })
+  if (code === 'ERR_SESSION_PAYLOAD') return new SessionPayloadError(message, options)
+  return new SessionStoreError(code, message, { ...options, retryable, saved })
 }

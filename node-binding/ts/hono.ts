@@ -46,12 +46,14 @@ export function session(options: SessionOptions): SessionHandler {
       return _runWithSession(outer, next)
     }
 
-    const session = await openSession(engine, c.req.header('cookie') ?? '')
+    const opened = openSession(engine, c.req.header('cookie') ?? '')
+    const session = opened instanceof Promise ? await opened : opened
     c.set('session', session)
     try {
       await _runWithSession(session, next)
     } finally {
-      const text = await closeSession(session)
+      const saved = closeSession(session)
+      const text = saved instanceof Promise ? await saved : saved
       if (text !== null) appendCookie(c, text)
     }
   }

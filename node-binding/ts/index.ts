@@ -16,6 +16,7 @@ export type {
   SessionConfig,
   SessionOptions,
 } from './config.js'
+export type { OperationName, SessionFailure, SessionOperation } from './diagnostics.js'
 export {
   CookieDriver,
   FileDriver,
@@ -23,7 +24,7 @@ export {
   RedisDriver,
   type SessionDriver,
 } from './driver.js'
-export type { EngineStats, OperationStats, SessionEngine } from './engine.js'
+export type { EngineStats, SessionEngine } from './engine.js'
 export {
   SessionConfigError,
   SessionError,
@@ -31,12 +32,14 @@ export {
   SessionPayloadError,
   SessionStoreError,
 } from './errors.js'
+export type { NativeStatus } from './load.js'
+export type { OperationStats } from './meter.js'
 export {
   type SessionMiddlewareHandler,
   type SessionRequest,
   sessionMiddleware,
 } from './middleware.js'
-export type { StoreStats } from './native.js'
+export { nativeStatus, type StoreStats } from './native.js'
 export type { SessionPayload } from './payload.js'
 export { resolveSessionSecret } from './secret.js'
 export { _runWithSession, Session } from './session.js'

@@ -8,10 +8,10 @@
 
 import { resolveConfig, type SessionConfig } from './config.js'
 import { SessionEngine } from './engine.js'
-import { openSession, reportSaveFailure } from './request.js'
+import { closeSession, openSession, reportSaveFailure } from './request.js'
 import { _runWithSession } from './session.js'
 import type { SessionInstance } from './session-instance.js'
-import type { CookieResponse } from './set-cookie.js'
+import { appendSetCookie, type CookieResponse } from './set-cookie.js'
 
 /** A RudderJS request, as far as a session concerns it. */
 export interface SessionRequest {
@@ -43,19 +43,18 @@ export function sessionMiddleware(config: SessionConfig): SessionMiddlewareHandl
     if (bag?.__rjs_session) {
       if (!warned) console.warn(INSTALLED_TWICE)
       warned = true
-      return _runWithSession(bag.__rjs_session, async () => next())
+      return _runWithSession(bag.__rjs_session, next)
     }
 
-    const session = await openSession(engine, cookieHeader(req))
+    const opened = openSession(engine, cookieHeader(req))
+    const session = opened instanceof Promise ? await opened : opened
     if (bag) bag.__rjs_session = session
     try {
-      return await _runWithSession(session, async () => next())
+      return await _runWithSession(session, next)
     } finally {
-      try {
-        await session.save(res)
-      } catch (error) {
-        reportSaveFailure(error)
-      }
+      const saved = closeSession(session)
+      const text = saved instanceof Promise ? await saved : saved
+      if (text !== null) appendCookie(res, text)
     }
   }
 
@@ -64,6 +63,15 @@ export function sessionMiddleware(config: SessionConfig): SessionMiddlewareHandl
     [Symbol.for('rudderjs.sessionMiddleware')]: true,
     engine,
   })
+}
+
+function appendCookie(res: CookieResponse, text: string): void {
+  try {
+    appendSetCookie(res, text)
+  } catch (error) {
+    // Headers that cannot change.
+    reportSaveFailure(error)
+  }
 }
 
 interface SessionBag {

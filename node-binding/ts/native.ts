@@ -1,19 +1,18 @@
 /**
- * Loads the addon. The only file that names the binary.
+ * What the addon offers, or the fallback in its place.
  *
- * The binary lies beside package.json as `rudder-session.<platform>.node`. It is loaded when a
- * codec or a store is first made, so that importing this package never throws.
+ * Either is loaded when a codec or a store is first made, so that importing this package never
+ * throws.
  */
 
-import { createRequire } from 'node:module'
 import type {
+  createCodec,
   FileOptions,
   MemoryOptions,
-  NativeCodec,
   RedisOptions,
   StoreCalls,
 } from '../native.js'
-import { SessionNativeError } from './errors.js'
+import { type Loaded, load, type NativeStatus } from './load.js'
 import { NativeStore } from './native-store.js'
 
 export type {
@@ -26,7 +25,7 @@ export type {
 
 /** What the addon offers. */
 export interface NativeAddon {
-  NativeCodec: typeof NativeCodec
+  createCodec: Binary['createCodec']
   NativeStore: NativeStores
 }
 
@@ -53,24 +52,38 @@ export interface NativeStores {
 }
 
 /**
- * The addon, loaded once.
+ * The addon or the fallback, loaded once.
  *
- * @throws {SessionNativeError} when there is no binary for this platform, or it does not load.
+ * @throws {SessionNativeError} when there is no binary that fits, and SESSION_NATIVE=1 wants one.
  */
 export function native(): NativeAddon {
-  loaded ??= withPromises(load())
-  return loaded
+  addon ??= withPromises(loadOnce().binary)
+  return addon
+}
+
+/**
+ * Which of the two does the work, and why. Loads it if nothing has yet.
+ *
+ * @throws {SessionNativeError} when there is no binary that fits, and SESSION_NATIVE=1 wants one.
+ */
+export function nativeStatus(): NativeStatus {
+  return loadOnce().status
 }
 
 /** What is in the binary. */
-interface Binary {
-  NativeCodec: typeof NativeCodec
-  StoreCalls: typeof StoreCalls
+export interface Binary {
+  createCodec: typeof createCodec
+  StoreCalls: Pick<typeof StoreCalls, 'memory' | 'file' | 'redis'>
 }
 
-function withPromises({ NativeCodec, StoreCalls }: Binary): NativeAddon {
+function loadOnce(): Loaded {
+  loaded ??= load()
+  return loaded
+}
+
+function withPromises({ createCodec, StoreCalls }: Binary): NativeAddon {
   return {
-    NativeCodec,
+    createCodec,
     NativeStore: {
       memory: (options) => new NativeStore((drain) => StoreCalls.memory(options, drain)),
       file: (options) => new NativeStore((drain) => StoreCalls.file(options, drain)),
@@ -79,34 +92,5 @@ function withPromises({ NativeCodec, StoreCalls }: Binary): NativeAddon {
   }
 }
 
-let loaded: NativeAddon | undefined
-
-function load(): Binary {
-  const file = `rudder-session.${platformTag()}.node`
-  try {
-    return createRequire(import.meta.url)(`../${file}`) as Binary
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'
-    throw new SessionNativeError(
-      missing
-        ? `[Rudder][session] The native addon ${file} is missing. Build it with ` +
-            '"npm run build:addon" in node-binding (needs Rust), or install a package that has it.'
-        : `[Rudder][session] The native addon ${file} is there but does not load ` +
-            `in Node ${process.version}.`,
-      { cause },
-    )
-  }
-}
-
-/** `linux-x64-gnu`, `darwin-arm64`, `win32-x64-msvc`: the names that napi-rs gives its outputs. */
-function platformTag(): string {
-  const { platform, arch } = process
-  if (platform === 'linux') return `linux-${arch}-${hasGlibc() ? 'gnu' : 'musl'}`
-  if (platform === 'win32') return `win32-${arch}-msvc`
-  return `${platform}-${arch}`
-}
-
-function hasGlibc(): boolean {
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } }
-  return report?.header?.glibcVersionRuntime !== undefined
-}
+let loaded: Loaded | undefined
+let addon: NativeAddon | undefined

@@ -28,7 +28,7 @@ export function isFresh(payload: SessionPayload): boolean {
   return fresh.has(payload)
 }
 
-/** What a store holds of a session. */
+/** What a store holds of a session, or is to hold. */
 export interface SessionRecord {
   id: string
   text: string

@@ -6,52 +6,66 @@
  * Knows no framework: an adapter reads the header and writes the cookie.
  */
 
-import { findCookie } from './cookie-header.js'
+import { LOAD, type Loaded } from './driver.js'
 import type { SessionEngine } from './engine.js'
 import { SessionStoreError } from './errors.js'
-import { freshPayload, type SessionPayload } from './payload.js'
-import { SessionInstance } from './session-instance.js'
+import { LazyPayload } from './lazy-payload.js'
+import { SessionInstance, saveSession } from './session-instance.js'
 
 /**
- * The session that the request's `Cookie` header stands for.
+ * The session that the request's `Cookie` header stands for. No promise where none is needed:
+ * each one costs as much as finding the cookie.
  *
  * @throws {SessionStoreError} if the store is out of reach and `onStoreFailure` is `fail`.
  */
-export async function openSession(
+export function openSession(
   engine: SessionEngine,
   cookieHeader: string,
-): Promise<SessionInstance> {
-  const { config, driver } = engine
-  const value = findCookie(cookieHeader, config.cookie.name)
-
-  let payload: SessionPayload
+): SessionInstance | Promise<SessionInstance> {
+  let loaded: Loaded | Promise<Loaded>
   try {
-    payload = await driver.load(value)
+    loaded = engine.driver[LOAD](cookieHeader)
   } catch (error) {
-    if (!(error instanceof SessionStoreError) || config.onStoreFailure === 'fail') throw error
-    warnOutage(engine, error)
-    return SessionInstance.unavailable(freshPayload(), driver, config)
+    return withoutStore(engine, error)
   }
-
-  const session = new SessionInstance(payload, driver, config)
-  // No cookie at all: the visitor gets one, unless empty sessions are not stored. A cookie that
-  // was refused is another matter: bots and scanners send those, and get nothing.
-  if (!value) session.markDirty()
-  return session
+  if (!(loaded instanceof Promise)) return withPayload(engine, loaded)
+  return loaded.then(
+    (loaded) => withPayload(engine, loaded),
+    (error) => withoutStore(engine, error),
+  )
 }
 
 /**
  * Saves the session, and answers the `Set-Cookie` text to send, or `null`.
  *
- * Never rejects: by now there is a response, and it must reach the client.
+ * Never rejects or throws: by now there is a response, and it must reach the client.
  */
-export async function closeSession(session: SessionInstance): Promise<string | null> {
-  try {
-    return await session.saveToCookie()
-  } catch (error) {
+export function closeSession(session: SessionInstance): string | null | Promise<string | null> {
+  const failed = (error: unknown) => {
     reportSaveFailure(error)
     return session.unsentCookie
   }
+  try {
+    const text = saveSession(session)
+    return text instanceof Promise ? text.catch(failed) : text
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+function withPayload({ config, driver }: SessionEngine, loaded: Loaded): SessionInstance {
+  const session = new SessionInstance(LazyPayload.loaded(loaded ?? null), driver, config)
+  // No cookie at all: the visitor gets one, unless empty sessions are not stored. A cookie that
+  // was refused is another matter: bots and scanners send those, and get nothing.
+  if (loaded === undefined) session.markDirty()
+  return session
+}
+
+function withoutStore(engine: SessionEngine, error: unknown): SessionInstance {
+  const { config, driver } = engine
+  if (!(error instanceof SessionStoreError) || config.onStoreFailure === 'fail') throw error
+  warnOutage(engine, error)
+  return SessionInstance.unavailable(driver, config)
 }
 
 export function reportSaveFailure(error: unknown): void {

@@ -6,53 +6,51 @@
  * With a driver that keeps records a payload is saved onto the record that it was loaded from;
  * with any other driver it is persisted, whatever happened meanwhile.
  *
- * Values are held by reference and become JSON only when saved. This is the one place that
- * decides whether a session is dirty. Nothing here reads a request.
+ * Values are held by reference and become JSON only when saved. What is parsed when is the
+ * payload's affair. This is the one place that decides whether a session is dirty. Nothing here
+ * reads a request.
  */
 
 import { randomUUID } from 'node:crypto'
+import { type PlainObject, setOwn } from './bag.js'
 import type { SessionConfig } from './config.js'
-import { COMMIT, isRecordDriver, type RecordDriver, type SessionDriver } from './driver.js'
+import {
+  COMMIT,
+  ENCODE,
+  isEncodingDriver,
+  isRecordDriver,
+  type RecordDriver,
+  type SessionDriver,
+} from './driver.js'
 import { SessionStoreError } from './errors.js'
-import { isFresh, recordOf, type SessionPayload, type SessionRecord } from './payload.js'
+import { LazyPayload } from './lazy-payload.js'
+import type { SessionPayload, SessionRecord } from './payload.js'
 import { appendSetCookie, type CookieResponse, setCookieText } from './set-cookie.js'
 import { ttlSecondsOf } from './time.js'
 
-type Bag = Record<string, unknown>
+let saveNow: (session: SessionInstance) => string | null | Promise<string | null>
 
 /** The session of the current request. */
 export class SessionInstance {
-  #id: string
-  #data: Bag
-  /** What the previous request flashed. */
-  readonly #flash: Bag
+  readonly #payload: LazyPayload
   /** What the next request will find. */
-  #flashNext: Bag = {}
+  readonly #flashNext: PlainObject = {}
   #dirty: boolean
-  #fresh: boolean
   #available = true
-  /** What the driver holds of this session, as far as this request knows. */
-  #record: SessionRecord | null
+  /** What the driver holds since this session was saved. */
+  #savedAs: SessionRecord | null = null
+  #everSaved = false
   /** Ids whose records are to go and may still be there. */
-  readonly #leftovers = new Set<string>()
+  #leftovers: Set<string> | null = null
   #unsentCookie: string | null = null
   readonly #driver: SessionDriver
-  /** The driver, if it can save onto the record that this session came from. */
-  readonly #records: RecordDriver | null
   readonly #config: SessionConfig
 
-  constructor(payload: SessionPayload, driver: SessionDriver, config: SessionConfig) {
-    this.#id = payload.id
-    this.#data = { ...payload.data }
-    this.#flash = { ...payload.flash_next }
+  constructor(payload: SessionPayload | LazyPayload, driver: SessionDriver, config: SessionConfig) {
+    this.#payload = payload instanceof LazyPayload ? payload : LazyPayload.of(payload)
     // Incoming flash is consumed by this request, read or not, so the record must change.
-    this.#dirty = Object.keys(this.#flash).length > 0
-    this.#fresh = isFresh(payload)
-    this.#record = recordOf(payload)
+    this.#dirty = this.#payload.hasFlash
     this.#driver = driver
-    // Of a payload that somebody made by hand it is not known what is stored.
-    const known = this.#fresh || this.#record !== null
-    this.#records = known && isRecordDriver(driver) ? driver : null
     this.#config = config
   }
 
@@ -60,8 +58,8 @@ export class SessionInstance {
    * A session for a request whose real one is out of reach. It reads as empty, takes writes
    * like any other, and is never saved.
    */
-  static unavailable(payload: SessionPayload, driver: SessionDriver, config: SessionConfig) {
-    const session = new SessionInstance(payload, driver, config)
+  static unavailable(driver: SessionDriver, config: SessionConfig): SessionInstance {
+    const session = new SessionInstance(LazyPayload.loaded(null), driver, config)
     session.#available = false
     return session
   }
@@ -78,7 +76,7 @@ export class SessionInstance {
   get<T = unknown>(key: string): T | undefined
   get<T>(key: string, fallback: T): T
   get<T>(key: string, fallback?: T): T | undefined {
-    return Object.hasOwn(this.#data, key) ? (this.#data[key] as T) : fallback
+    return this.#payload.data.get(key, fallback) as T | undefined
   }
 
   /** Reads a value and removes it. */
@@ -97,13 +95,13 @@ export class SessionInstance {
    * something marks the session dirty.
    */
   put(key: string, value: unknown): void {
-    set(this.#data, key, value)
+    this.#payload.data.set(key, value)
     this.#dirty = true
   }
 
   /** Removes one value. */
   forget(key: string): void {
-    delete this.#data[key]
+    this.#payload.data.delete(key)
     this.#dirty = true
   }
 
@@ -112,13 +110,13 @@ export class SessionInstance {
    * call `regenerate()` as well.
    */
   flush(): void {
-    this.#data = {}
+    this.#payload.clearData()
     this.#dirty = true
   }
 
   /** Leaves a value for the next request only, which reads it with `getFlash`. */
   flash(key: string, value: unknown): void {
-    set(this.#flashNext, key, value)
+    setOwn(this.#flashNext, key, value)
     this.#dirty = true
   }
 
@@ -126,39 +124,40 @@ export class SessionInstance {
   getFlash<T = unknown>(key: string): T | undefined
   getFlash<T>(key: string, fallback: T): T
   getFlash<T>(key: string, fallback?: T): T | undefined {
-    return Object.hasOwn(this.#flash, key) ? (this.#flash[key] as T) : fallback
+    return this.#payload.flash.get(key, fallback) as T | undefined
   }
 
   /** A shallow copy of everything that the previous request flashed. */
-  allFlash(): Bag {
-    return { ...this.#flash }
+  allFlash(): PlainObject {
+    return { ...this.#payload.flash.toObject() }
   }
 
   /** Carries the whole flash of the previous request over to the next one. */
   reflash(): void {
-    this.keep(Object.keys(this.#flash))
+    this.keep(this.#payload.flash.keys())
   }
 
   /** Carries some of the flash of the previous request over to the next one. */
   keep(keys: string | readonly string[]): void {
+    const { flash } = this.#payload
     for (const key of typeof keys === 'string' ? [keys] : keys) {
-      if (Object.hasOwn(this.#flash, key)) set(this.#flashNext, key, this.#flash[key])
+      if (flash.has(key)) setOwn(this.#flashNext, key, flash.get(key, undefined))
     }
     this.#dirty = true
   }
 
   has(key: string): boolean {
-    return Object.hasOwn(this.#data, key)
+    return this.#payload.data.has(key)
   }
 
   /** A shallow copy of the data. */
-  all(): Bag {
-    return { ...this.#data }
+  all(): PlainObject {
+    return { ...this.#payload.data.toObject() }
   }
 
   /** The session id. A bearer secret: whoever has it has the session, so never log it. */
   id(): string {
-    return this.#id
+    return this.#payload.id
   }
 
   /**
@@ -176,11 +175,11 @@ export class SessionInstance {
    *   and the removal is tried again when the session is saved.
    */
   async regenerate(): Promise<void> {
-    const old = this.#id
-    this.#id = randomUUID()
+    const old = this.#payload.id
+    this.#payload.id = randomUUID()
     this.#dirty = true
     if (!this.#available || this.#records) return
-    this.#leftovers.add(old)
+    this.#addLeftover(old)
     await this.#removeLeftovers()
   }
 
@@ -221,18 +220,7 @@ export class SessionInstance {
    * @throws {SessionStoreError} as `save` does.
    */
   async saveToCookie(): Promise<string | null> {
-    this.#unsentCookie = null
-    if (!this.#dirty || !this.#available) return null
-    if (this.#fresh && this.#config.storeEmpty === false && this.#isEmpty()) return null
-
-    const payload = { id: this.#id, data: this.#data, flash_next: this.#flashNext }
-    const ttlSeconds = ttlSecondsOf(this.#config.lifetime)
-    if (this.#records) return this.#commit(this.#records, payload, ttlSeconds)
-    const value = await this.#driver.persist(payload, ttlSeconds)
-    this.#dirty = false
-    this.#fresh = false
-    await this.#removeLeftovers()
-    return setCookieText(value, this.#config.cookie, ttlSeconds)
+    return this.#save()
   }
 
   /** The `Set-Cookie` text to send though `saveToCookie` has thrown: the session is saved. */
@@ -240,18 +228,47 @@ export class SessionInstance {
     return this.#unsentCookie
   }
 
-  async #commit(
-    records: RecordDriver,
-    payload: SessionPayload,
-    ttlSeconds: number,
-  ): Promise<string | null> {
-    const commit = await records[COMMIT](this.#record, payload, ttlSeconds)
+  static {
+    saveNow = (session) => session.#save()
+  }
+
+  #save(): string | null | Promise<string | null> {
+    this.#unsentCookie = null
+    if (!this.#dirty || !this.#available) return null
+    if (this.#config.storeEmpty === false && !this.#everSaved && this.#isFreshAndEmpty())
+      return null
+
+    const ttlSeconds = ttlSecondsOf(this.#config.lifetime)
+    const records = this.#records
+    if (records) return this.#commit(records, ttlSeconds)
+    if (!isEncodingDriver(this.#driver)) return this.#persist(ttlSeconds)
+    const toText = () => this.#payload.toText(this.#flashNext)
+    return this.#persisted(this.#driver[ENCODE](toText, ttlSeconds), ttlSeconds)
+  }
+
+  async #persist(ttlSeconds: number): Promise<string> {
+    const payload = this.#payload.toPayload(this.#flashNext)
+    const text = this.#persisted(await this.#driver.persist(payload, ttlSeconds), ttlSeconds)
+    await this.#removeLeftovers()
+    return text
+  }
+
+  #persisted(cookieValue: string, ttlSeconds: number): string {
     this.#dirty = false
-    this.#fresh = false
+    this.#everSaved = true
+    return setCookieText(cookieValue, this.#config.cookie, ttlSeconds)
+  }
+
+  async #commit(records: RecordDriver, ttlSeconds: number): Promise<string | null> {
+    const base = this.#savedAs ?? this.#payload.record
+    const toText = () => this.#payload.toText(this.#flashNext)
+    const commit = await records[COMMIT](base, this.#payload.id, toText, ttlSeconds)
+    this.#dirty = false
+    this.#everSaved = true
     if (commit === null) return null
 
-    if (commit.oldRemains && this.#record) this.#leftovers.add(this.#record.id)
-    this.#record = commit.record
+    if (commit.oldRemains && base) this.#addLeftover(base.id)
+    this.#savedAs = commit.record
     const text = setCookieText(commit.cookieValue, this.#config.cookie, ttlSeconds)
     try {
       await this.#removeLeftovers()
@@ -263,23 +280,30 @@ export class SessionInstance {
     return text
   }
 
-  #isEmpty(): boolean {
-    return Object.keys(this.#data).length === 0 && Object.keys(this.#flashNext).length === 0
+  /** The driver, if it can save onto the record that this session came from. */
+  get #records(): RecordDriver | null {
+    return this.#payload.isKnown && isRecordDriver(this.#driver) ? this.#driver : null
+  }
+
+  #isFreshAndEmpty(): boolean {
+    const { isFresh, data } = this.#payload
+    return isFresh && data.isEmpty() && Object.keys(this.#flashNext).length === 0
+  }
+
+  #addLeftover(id: string): void {
+    this.#leftovers ??= new Set()
+    this.#leftovers.add(id)
   }
 
   async #removeLeftovers(): Promise<void> {
-    for (const id of this.#leftovers) {
+    for (const id of this.#leftovers ?? []) {
       await this.#driver.destroy(id)
-      this.#leftovers.delete(id)
+      this.#leftovers?.delete(id)
     }
   }
 }
 
-/** `bag[key] = value`, also for `__proto__`, which plain assignment takes for something else. */
-function set(bag: Bag, key: string, value: unknown): void {
-  if (key !== '__proto__') bag[key] = value
-  else {
-    const flags = { configurable: true, enumerable: true, writable: true }
-    Object.defineProperty(bag, key, { value, ...flags })
-  }
+/** What `saveToCookie` does, without a promise where none is needed. It may throw, too. */
+export function saveSession(session: SessionInstance): string | null | Promise<string | null> {
+  return saveNow(session)
 }

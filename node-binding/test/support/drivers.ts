@@ -10,6 +10,7 @@ import {
   type SessionMiddlewareHandler,
   sessionMiddleware,
 } from '@rudderjs/session-native'
+import { STORES } from './addon.js'
 import { config } from './pipeline.js'
 import { RedisServer } from './redis-server.js'
 
@@ -26,12 +27,12 @@ export interface DriverUnderTest {
 
 /** Declares `suite` once for each driver. */
 export function onEveryDriver(suite: (driver: DriverUnderTest) => void): void {
-  onDrivers(['cookie', 'memory', 'file', 'redis'], suite)
+  onDrivers(['cookie', ...STORES], suite)
 }
 
 /** Declares `suite` once for each driver that keeps records. */
 export function onEveryStore(suite: (driver: DriverUnderTest) => void): void {
-  onDrivers(['memory', 'file', 'redis'], suite)
+  onDrivers(STORES, suite)
 }
 
 function onDrivers(names: DriverName[], suite: (driver: DriverUnderTest) => void): void {

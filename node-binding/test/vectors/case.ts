@@ -72,7 +72,7 @@ export function refusedField(field: string): (error: unknown) => boolean {
 }
 
 export function codecOf(secret: string) {
-  return new (native().NativeCodec)([secret])
+  return native().createCodec([secret])
 }
 
 export function isCanonical(text: string, length = text.length): boolean {

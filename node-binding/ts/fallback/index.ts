@@ -1,0 +1,32 @@
+/**
+ * What the addon offers, in plain JavaScript, for where no binary fits.
+ *
+ *   FallbackCodec   the same bytes and verdicts as the addon's, by node:crypto
+ *   FallbackCalls   `StoreCalls` to a store in memory, or in Redis by the application's ioredis
+ *
+ * There is no store in a file. All of it runs on JavaScript's thread, and is slower.
+ */
+
+import { SessionNativeError } from '../errors.js'
+import type { Binary } from '../native.js'
+import { FallbackCodec } from './codec.js'
+import { MemoryStore } from './memory-store.js'
+import { RedisStore } from './redis-store.js'
+import { FallbackCalls } from './store-calls.js'
+
+/** @param reason Why the addon is not in use, as a sentence. For errors about what is missing. */
+export function fallback(reason: string): Binary {
+  return {
+    createCodec: (secrets) => new FallbackCodec(secrets),
+    StoreCalls: {
+      memory: (options, drain) => new FallbackCalls(new MemoryStore(options), drain),
+      file: () => {
+        throw new SessionNativeError(
+          '[Rudder][session] The file driver needs the native addon, which is not in use. ' +
+            `${reason} Or set another driver: memory, cookie or redis.`,
+        )
+      },
+      redis: (options, drain) => new FallbackCalls(new RedisStore(options), drain),
+    },
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Reads the text of a payload, and cuts it to the one shape that goes on the wire.
+ *
+ *   {"data":{"n":1.0},"id":"a","x":1}   -->   {"id":"a","data":{"n":1.0},"flash_next":{}}
+ *
+ * Values stay as they are written: parsed and written again, `1e400` would be null. Knows no
+ * key, no expiry and no store.
+ */
+
+import { elements, members } from './json-text.js'
+
+/** The record of a session. */
+export interface Payload {
+  /** The whole record, as stores keep it. */
+  text: string
+  /** As JSON, like the fields below. */
+  id: string
+  data: string
+  flashNext: string
+}
+
+/** A payload, and the instant after which it is refused, if it carries one. */
+export interface Envelope {
+  payload: Payload
+  /** Unix milliseconds; any number that JSON can spell, infinity included. */
+  exp: number | undefined
+}
+
+/** Takes `text` for a payload if it is JSON, an object, and its `id` is a string; else `null`. */
+export function readEnvelope(text: string): Envelope | null {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return null
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
+
+  // Of fields with the same name the last one counts, as in JavaScript.
+  const fields = new Map<string, string>()
+  for (const [key, field] of members(text)) fields.set(JSON.parse(key), field)
+  const id = fields.get('id')
+  if (!id?.startsWith('"')) return null
+  const exp = fields.get('exp')
+  return {
+    payload: payloadOf(id, spread(fields.get('data')), spread(fields.get('flash_next'))),
+    exp: exp !== undefined && /^[-\d]/.test(exp) ? Number(exp) : undefined,
+  }
+}
+
+/** The payload in `text`, if it is one. Whether it has an expiry does not matter. */
+export function readPayload(text: string): Payload | null {
+  return readEnvelope(text)?.payload ?? null
+}
+
+/** A payload of parts that are JSON already: a string, and two objects. */
+export function payloadOf(id: string, data: string, flashNext: string): Payload {
+  const text = `{"id":${id},"data":${data},"flash_next":${flashNext}}`
+  return { text, id, data, flashNext }
+}
+
+/** The id of `payload` if it can name a record, else `null`. */
+export function recordId({ id }: Payload): string | null {
+  const text: string = JSON.parse(id)
+  return isRecordId(text) ? text : null
+}
+
+/** What could be a path, a command or another record must not reach a store. */
+export function isRecordId(text: string): boolean {
+  return /^[A-Za-z0-9_-]{1,128}$/.test(text)
+}
+
+/** What `{...(value ?? {})}` gives in JavaScript, as text. */
+function spread(value = '{}'): string {
+  switch (value[0]) {
+    case '{':
+      return value
+    case '[':
+      return `{${Array.from(elements(value), (it, index) => `"${index}":${it}`).join()}}`
+    case '"':
+      return JSON.stringify({ ...JSON.parse(value) })
+    default:
+      return '{}'
+  }
+}
