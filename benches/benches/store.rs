@@ -83,7 +83,7 @@ fn main() {
             assert_eq!(store.update(base, payload, ttl(), NOW), Ok(Updated::Saved));
         });
         bench("merge", &|store, caller, _| {
-            let updated = store.update(&caller.stale, &caller.loaded, ttl(), NOW);
+            let updated = store.update(&caller.stale, &caller.late, ttl(), NOW);
             assert!(matches!(updated, Ok(Updated::Merged(_))));
         });
     }
@@ -94,6 +94,8 @@ fn main() {
 struct Caller {
     /// What another request loaded before.
     stale: Payload,
+    /// What that request makes of it.
+    late: Payload,
     loaded: Payload,
     changed: Payload,
 }
@@ -104,7 +106,9 @@ impl Caller {
         let (mut stale, mut changed) = (loaded.clone(), loaded.clone());
         stale.put("visits", &0_u32).expect("serialisable");
         changed.put("visits", &2_u32).expect("serialisable");
-        Self { stale, loaded, changed }
+        let mut late = stale.clone();
+        late.put("seen", &true).expect("serialisable");
+        Self { stale, late, loaded, changed }
     }
 
     fn id(&self) -> rudder_session::SessionId {
