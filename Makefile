@@ -54,7 +54,7 @@ test-vectors: redis-server addon ts ## Run VECTORS=/path/to/file.json through Ru
 	exit $$status
 
 .PHONY: test-faults
-test-faults: redis-server ## Run the long fault tests of the stores, some ten minutes (FAULTS="--seed 1 --soak 600 NAME")
+test-faults: redis-server ## Run the long fault tests of the stores, some fifteen minutes (FAULTS="--seed 1 --soak 600 NAME")
 	cargo run --release --quiet -p rudder-session-tests --bin faults -- $(FAULTS)
 
 .PHONY: lint

@@ -961,6 +961,9 @@ enum rsess_status rsess_store_touch(const struct rsess_store *store,
 /**
  * Removes the record of a session. To remove what is not there succeeds.
  *
+ * Where another program that shares the store regenerates with grace, the record under an old
+ * id only leads to the session, which stays.
+ *
  * Returns:
  * - RSESS_OK: there is no such record any more
  * - RSESS_ERR_STORE_... if it may still be there. Do not swallow this: somebody logged out.
@@ -1001,7 +1004,9 @@ enum rsess_status rsess_store_destroy(const struct rsess_store *store,
  *
  * Returns:
  * - RSESS_OK: stored as given
- * - RSESS_MERGED: stored, together with the changes of another request
+ * - RSESS_MERGED: stored, together with the changes of another request. Also if a program
+ *   that shares the store has given the session another id meanwhile, with grace: so send
+ *   no cookie for an update
  * - RSESS_GONE: nothing is stored; the user is logged out, or was away for too long
  * - RSESS_ERR_STORE_CONFLICT if other requests were faster again and again; nothing of this
  *   request's is stored

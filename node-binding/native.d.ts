@@ -55,9 +55,10 @@ export declare class StoreCalls {
    * @param ttlSeconds More than 0; rounded up to whole seconds.
    * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
    * @returns `true`: it is saved as given; `false`: it is gone, and nothing was written; a
-   *   text: it was merged, and this is what is stored now.
+   *   text: it was merged, and this is what is stored now; `null`: another program has given
+   *   the session another id, with grace, and it is saved there: send the client no cookie.
    */
-  update(ticket: number, baseJson: string, payloadJson: string, ttlSeconds: number, nowMs: number): number | boolean | string | StoreFault
+  update(ticket: number, baseJson: string, payloadJson: string, ttlSeconds: number, nowMs: number): number | boolean | string | null | StoreFault
   /**
    * Saves what a request made of the payload that it loaded, under another id. The new record
    * is there before the old one goes.
@@ -167,7 +168,7 @@ export interface NativeCodec {
    * Returns the payload as JSON text, or `null` if the value is refused. The text begins with
    * `{"id":"..","data":{` and ends with `}`. What is between is as whoever has the key signed
    * it, and is not walked over if it was in that spelling: text that turns out not to be JSON,
-   * or to have another `id` behind the first, is a refused value, too.
+   * or whose last `id` is no string, is a refused value, too.
    */
   decode: (cookieValue: string, nowMs: number, rejectLegacy: boolean) => string | null
   /**

@@ -302,6 +302,47 @@ fn bytes_that_are_not_utf_8_are_read_as_javascript_reads_them() {
 }
 
 #[test]
+fn a_session_whose_record_is_not_utf_8_can_be_logged_out_and_is_not_taken_for_gone() {
+    let server = RedisServer::start();
+    let store = store(&server.url());
+    let name = format!("session:{ID}");
+    let fields = b"\",\"data\":{\"s\":\"\xff\"},\"flash_next\":{}}";
+    let stored = [b"{\"id\":\"", ID.as_bytes(), fields].concat();
+    server.client().call(&[b"SET", name.as_bytes(), &stored]);
+    let loaded = store.load(&id(), NOW).expect("a reply").expect("JavaScript reads it");
+    let new = loaded.with_id(&SessionId::parse("new").expect("legal"));
+
+    // Nothing can be compared with it, so nothing is changed.
+    assert_eq!(store.update(&loaded, &loaded, a_minute(), NOW), Err(StoreError::Conflict));
+    assert_eq!(store.regenerate(&loaded, &new, a_minute(), NOW), Err(StoreError::Conflict));
+    assert_eq!(store.load(&id(), NOW), Ok(Some(loaded)));
+
+    assert_eq!(store.destroy_session(&id(), NOW), Ok(()));
+    assert_eq!(server.client().call(&["GET", &name]), Reply::Nil);
+    assert_eq!(server.client().call(&["DBSIZE"]), Reply::Integer(0));
+}
+
+#[test]
+fn a_record_in_another_spelling_is_stamped_and_touched_like_any_other() {
+    let server = RedisServer::start();
+    let store = store(&server.url());
+    let minutes = |minutes| Lifetime::from_minutes(minutes).expect("legal");
+    let timeouts = Timeouts::idle(minutes(2.0)).with_absolute(minutes(60.0));
+    let spelled = format!("{{ \"id\": \"{ID}\", \"flash_next\": {{}}, \"data\": {{}} }}");
+    let name = format!("session:{ID}");
+    server.client().call(&["SET", &name, &spelled, "EX", "30"]);
+    let mut stamped = payload("{}");
+    stamped.set_created_at(NOW);
+
+    let resumed = store.resume(&id(), &timeouts, NOW);
+
+    assert_eq!(resumed, Ok(Resumed::Session { payload: stamped.clone(), touched: Ok(true) }));
+    assert_eq!(server.client().call(&["GET", &name]), Reply::Bulk(stamped.into_json().into()));
+    let left: i64 = plain_client(&server.url()).ttl(&name).expect("a ttl");
+    assert!(left > 60, "{left} s");
+}
+
+#[test]
 fn a_record_of_another_type_is_an_error_that_names_no_secret() {
     let server = RedisServer::start();
     let store = store(&server.url());

@@ -78,6 +78,25 @@ fn a_write_that_too_few_replicas_have_is_told() {
 }
 
 #[test]
+fn a_logout_that_is_repeated_waits_for_replicas_again() {
+    let Servers { master, replica: _replica } = Servers::start();
+    let url = master.url();
+    let short = RedisConfig { url, min_replicas: 2, deadline: SHORT, ..one_replica() };
+    let saved = payload("a", "{}");
+    let on_one = store(RedisConfig { url: master.url(), ..one_replica() });
+    on_one.save(&saved, a_minute(), NOW).expect("saved");
+    let on_two = store(short);
+
+    for _ in 0..3 {
+        let error = on_two.destroy_session(&id("a"), NOW).expect_err("there is one replica");
+
+        assert!(matches!(error, StoreError::NotReplicated { acknowledged: 0..2 }), "{error}");
+        assert_eq!(on_two.load(&id("a"), NOW), Ok(None));
+    }
+    assert_eq!(on_one.destroy_session(&id("a"), NOW), Ok(()));
+}
+
+#[test]
 fn the_server_is_asked_to_wait_within_the_deadline_and_its_count_is_told() {
     for (acknowledged, outcome) in
         [(2, Err(StoreError::NotReplicated { acknowledged: 2 })), (3, Ok(())), (4, Ok(()))]

@@ -366,7 +366,7 @@ fn until(is_so: impl Fn() -> bool) {
 }
 
 #[test]
-fn every_error_has_a_message_of_its_own_that_is_safe_to_log() {
+fn every_error_has_a_message_of_its_own_in_our_style() {
     let decode = [
         DecodeError::BadSignature,
         DecodeError::Expired,
@@ -375,18 +375,24 @@ fn every_error_has_a_message_of_its_own_that_is_safe_to_log() {
         DecodeError::Unsigned,
     ];
     let config = [
+        ConfigError::ClusterDatabase,
+        ConfigError::ClusterWithSentinels,
         ConfigError::Deadline,
         ConfigError::EmptyKey,
         ConfigError::EmptyKeyRing,
+        ConfigError::InvalidCa,
+        ConfigError::InvalidClusterNode,
         ConfigError::InvalidCookieName,
         ConfigError::InvalidCookiePath,
         ConfigError::InvalidCookiePrefix,
         ConfigError::InvalidLifetime,
         ConfigError::InvalidRedisUrl,
         ConfigError::InvalidSameSite,
+        ConfigError::InvalidSentinel,
         ConfigError::MemoryBound,
         ConfigError::PlaceholderSecret,
         ConfigError::PoolSize,
+        ConfigError::TouchShare,
         ConfigError::Ttl,
     ];
     let payload = [
@@ -396,16 +402,27 @@ fn every_error_has_a_message_of_its_own_that_is_safe_to_log() {
         PayloadError::TooDeep,
         PayloadError::Unserialisable,
     ];
+    let open = [
+        OpenError::Damaged,
+        OpenError::Foreign,
+        OpenError::InUse,
+        OpenError::Io(std::io::ErrorKind::NotFound),
+    ];
     let store = [
         StoreError::Busy,
+        StoreError::Conflict,
         StoreError::Disconnected,
         StoreError::InvalidId,
+        StoreError::NotReplicated { acknowledged: 1 },
+        StoreError::Overloaded,
         StoreError::Protocol,
         StoreError::Randomness,
         StoreError::Rejected { code: "WRONGTYPE".to_owned() },
+        StoreError::Storage,
         StoreError::TimedOut,
         StoreError::TooLarge,
         StoreError::Unreachable,
+        StoreError::Untrusted,
     ];
 
     let messages: Vec<String> = decode
@@ -413,6 +430,7 @@ fn every_error_has_a_message_of_its_own_that_is_safe_to_log() {
         .map(ToString::to_string)
         .chain(config.iter().map(ToString::to_string))
         .chain(payload.iter().map(ToString::to_string))
+        .chain(open.iter().map(ToString::to_string))
         .chain(store.iter().map(ToString::to_string))
         .collect();
 

@@ -209,6 +209,9 @@ pub unsafe extern "C" fn rsess_store_touch(
 
 /// Removes the record of a session. To remove what is not there succeeds.
 ///
+/// Where another program that shares the store regenerates with grace, the record under an old
+/// id only leads to the session, which stays.
+///
 /// Returns:
 /// - RSESS_OK: there is no such record any more
 /// - RSESS_ERR_STORE_... if it may still be there. Do not swallow this: somebody logged out.

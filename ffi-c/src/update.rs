@@ -42,7 +42,9 @@ use crate::store::rsess_store;
 ///
 /// Returns:
 /// - RSESS_OK: stored as given
-/// - RSESS_MERGED: stored, together with the changes of another request
+/// - RSESS_MERGED: stored, together with the changes of another request. Also if a program
+///   that shares the store has given the session another id meanwhile, with grace: so send
+///   no cookie for an update
 /// - RSESS_GONE: nothing is stored; the user is logged out, or was away for too long
 /// - RSESS_ERR_STORE_CONFLICT if other requests were faster again and again; nothing of this
 ///   request's is stored

@@ -27,6 +27,12 @@ const OUT = `${ROOT}build/pack/`
 rmSync(OUT, { recursive: true, force: true })
 mkdirSync(`${OUT}main`, { recursive: true })
 
+if (
+  process.argv.includes('--release') &&
+  readJson(`${ROOT}package.json`).repository === undefined
+) {
+  throw new Error('package.json names no repository, and npm takes no provenance without one')
+}
 const platforms = platformPackages()
 const missing = platforms.filter(({ binary }) => !existsSync(ROOT + binary))
 if (process.argv.includes('--release') && missing.length > 0) {

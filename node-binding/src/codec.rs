@@ -52,7 +52,7 @@ pub struct NativeCodec {
     /// Returns the payload as JSON text, or `null` if the value is refused. The text begins with
     /// `{"id":"..","data":{` and ends with `}`. What is between is as whoever has the key signed
     /// it, and is not walked over if it was in that spelling: text that turns out not to be JSON,
-    /// or to have another `id` behind the first, is a refused value, too.
+    /// or whose last `id` is no string, is a refused value, too.
     #[napi(
         ts_type = "(cookieValue: string, nowMs: number, rejectLegacy: boolean) => string | null"
     )]

@@ -140,8 +140,9 @@ impl StoreCalls {
     /// @param ttlSeconds More than 0; rounded up to whole seconds.
     /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
     /// @returns `true`: it is saved as given; `false`: it is gone, and nothing was written; a
-    ///   text: it was merged, and this is what is stored now.
-    #[napi(catch_unwind, ts_return_type = "number | boolean | string | StoreFault")]
+    ///   text: it was merged, and this is what is stored now; `null`: another program has given
+    ///   the session another id, with grace, and it is saved there: send the client no cookie.
+    #[napi(catch_unwind, ts_return_type = "number | boolean | string | null | StoreFault")]
     pub fn update(
         &self,
         env: Env,
@@ -157,9 +158,9 @@ impl StoreCalls {
             store::submit_update(store, &base, &payload, ttl, now, |outcome| {
                 call.finish(outcome.map(|updated| match updated {
                     Updated::Gone => Answer::Flag(false),
-                    Updated::Merged(stored) | Updated::Moved(stored) => {
-                        Answer::Text(stored.into_json())
-                    }
+                    Updated::Merged(stored) => Answer::Text(stored.into_json()),
+                    // The cookie for the id that this request knows must not go out again.
+                    Updated::Moved(_) => Answer::None,
                     Updated::Saved => Answer::Flag(true),
                 }));
             });

@@ -136,6 +136,15 @@ test('text that is longer than the scratch space is left to the other way', () =
   assert.equal(canonicalMembers(ofLength(128 * 1024 + 1)), null)
 })
 
+test('keys that somebody chose to be much alike are left to the other way', () => {
+  const key = (n: number) => `${'a'.repeat(40)}${String(n).padStart(3, '0')}zzzz`
+  const object = (keys: number) =>
+    `{${Array.from({ length: keys }, (_, i) => `"${key(i)}":1`).join(',')}}`
+
+  assert.equal(canonicalMembers(payload(object(512))), null)
+  assert.ok(canonicalMembers(payload(object(4))))
+})
+
 test('objects with a great many keys are left to the other way', () => {
   const object = (keys: number, last = '1') =>
     `{${Array.from({ length: keys - 1 }, (_, i) => `"k${i}":1`).join(',')},"last":${last}}`

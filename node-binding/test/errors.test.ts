@@ -36,6 +36,12 @@ const translations: [fields: object, expected: new (...args: never[]) => Session
     SessionStoreError,
     { code: 'ERR_SESSION_STORE_SERVER', retryable: false, saved: false, status: 503 },
   ],
+  // As another copy of this module throws it.
+  [
+    { code: 'ERR_SESSION_STORE_BUSY', retryable: true, saved: true },
+    SessionStoreError,
+    { code: 'ERR_SESSION_STORE_BUSY', retryable: true, saved: true, status: 503 },
+  ],
 ]
 for (const [fields, Expected, properties] of translations) {
   test(`${JSON.stringify(fields)} of the addon is a ${Expected.name} with that error as its cause`, () => {

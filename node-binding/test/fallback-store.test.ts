@@ -178,6 +178,33 @@ test('a touch starts the TTL anew, and a record ends at its instant', async () =
   assert.equal(await store.touch('a', 60, NOW + 119_999), false)
 })
 
+test('a session that was given another id is none under the old one, and is left alone', async (t) => {
+  const store = redisStore(t)
+  const name = `${t.name}:old`
+  const text = record('old', '{}')
+  const forwarding = `${text.slice(0, -1)},"moved_to":"new","moved_until":${NOW + 60_000}}`
+  await client.call('SET', name, forwarding)
+
+  assert.equal(await store.load('old', NOW), null)
+  assert.equal(await store.update(text, record('old', '{"a":1}'), 60, NOW), false)
+  assert.equal(await store.regenerate(text, record('third', '{}'), 60, NOW), false)
+  assert.equal(await client.call('GET', name), forwarding)
+  assert.equal(await store.load('third', NOW), null)
+})
+
+test('the instant of creation that another process has noted is kept', async (t) => {
+  const store = redisStore(t)
+  const stamped = (id: string, data: string) => `${record(id, data).slice(0, -1)},"created_at":5}`
+  await client.call('SET', `${t.name}:a`, stamped('a', '{}'))
+
+  const base = await store.load('a', NOW)
+  assert.equal(base, stamped('a', '{}'))
+  await store.update(base as string, record('a', '{"n":1}'), 60, NOW)
+  assert.equal(await store.load('a', NOW), stamped('a', '{"n":1}'))
+  await store.regenerate(stamped('a', '{"n":1}'), record('b', '{"n":1}'), 60, NOW)
+  assert.equal(await store.load('b', NOW), stamped('b', '{"n":1}'))
+})
+
 test('at its bound the memory store lets go of what was used least recently', async () => {
   const one = record('0', '{}')
   const weight = Buffer.byteLength(one) + 1 + 512
@@ -300,7 +327,8 @@ test(
 
       const loaded = await store.load('a', NOW)
       assert.equal(loaded, text.replace('?', '\ufffd'))
-      assert.equal(await store.update(loaded ?? '', record('a', '{"n":1}'), 60, NOW), false)
+      const updated = store.update(loaded ?? '', record('a', '{"n":1}'), 60, NOW)
+      await assert.rejects(updated, { code: 'ERR_SESSION_STORE_CONFLICT' })
       assert.equal(await client.call('STRLEN', name), text.length)
     }
   },

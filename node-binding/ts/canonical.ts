@@ -223,12 +223,14 @@ function numberEnd(start: number): number {
   return String(Number(text)) === text ? i : REFUSED
 }
 
-/** Whether no two of the keys from `first` to `end` are the same. */
+/** Whether it is plain that no two of the keys from `first` to `end` are the same. */
 function areDistinct(first: number, end: number): boolean {
   if (end - first <= 2) return true
   // Never more than half full, so that there is a free slot to end at.
   if (end - first > SLOTS) return false
   generation += 1
+  // Somebody may have chosen keys that are much alike. Those are left to the other way.
+  let patience = (end - first) * 4
   for (let k = first; k < end; k += 2) {
     const key = KEYS[k] as number
     const length = KEYS[k + 1] as number
@@ -238,6 +240,7 @@ function areDistinct(first: number, end: number): boolean {
     slot += (BYTES[last] as number) * 31
     if (length > 1) slot += (BYTES[last - 1] as number) * 97
     for (slot &= SLOTS - 1; SLOT_GENERATION[slot] === generation; slot = (slot + 1) & (SLOTS - 1)) {
+      if (patience-- === 0) return false
       const other = SLOT_KEY[slot] as number
       if (KEYS[other + 1] === length && isSame(key, KEYS[other] as number, length)) return false
     }

@@ -198,7 +198,8 @@ export class StoreDriver implements RecordDriver {
     const outcome = moves
       ? await store.regenerate(base.text, text, ttlSeconds, now)
       : await store.update(base.text, text, ttlSeconds, now)
-    return outcome !== false
+    // One that has moved has been saved, but its client has another cookie by now.
+    return outcome !== false && outcome !== null
   }
 
   /** What @rudderjs/session does: whatever happened meanwhile is written over. */

@@ -97,7 +97,9 @@ export function fromNative(error: unknown): unknown {
   if (!('code' in error) || !String(error.code).startsWith('ERR_SESSION_')) return error
   const { code, message } = error
   const retryable = 'retryable' in error && error.retryable === true
-  return fromFault({ code: String(code), message, retryable, saved: false }, { cause: error })
+  // Another copy of this module may have made it, for a store that the two share.
+  const saved = 'saved' in error && error.saved === true
+  return fromFault({ code: String(code), message, retryable, saved }, { cause: error })
 }
 
 /** The error that a fault of the addon stands for. */

@@ -50,14 +50,15 @@ export class NativeStore {
    * Saves what a request made of `baseJson`, the payload as it was loaded.
    *
    * @returns `true`: it is saved as given; `false`: the session is gone, and nothing was written;
-   *   a text: others had changed it, and this is what is stored now.
+   *   a text: others had changed it, and this is what is stored now; `null`: another program has
+   *   given the session another id, with grace, and it is saved there: send the client no cookie.
    */
   update(
     baseJson: string,
     payloadJson: string,
     ttlSeconds: number,
     nowMs: number,
-  ): Promise<boolean | string> {
+  ): Promise<boolean | string | null> {
     return this.#tickets.promise((ticket) =>
       this.#calls.update(ticket, baseJson, payloadJson, ttlSeconds, nowMs),
     )
@@ -68,7 +69,7 @@ export class NativeStore {
    *
    * Rejects with an error that says `saved` if the record under the old id may still be there.
    *
-   * @returns What `update` returns.
+   * @returns `true`, `false` or a text, as `update` does.
    */
   regenerate(
     baseJson: string,

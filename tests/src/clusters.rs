@@ -200,7 +200,7 @@ impl Cluster {
     /// part of a URL that says so.
     pub fn without_scripts(&self) -> &'static str {
         let setting = "ACL SETUSER sessions on >secret ~session:* resetchannels \
-            +get +set +del +expire +watch +unwatch +multi +exec +cluster|slots +asking +wait";
+            +get +set +del +expire +pttl +watch +unwatch +multi +exec +cluster|slots +asking +wait";
         for number in 0..self.nodes.len() {
             self.tell(number, &setting.split(' ').collect::<Vec<_>>());
         }

@@ -1,7 +1,7 @@
 //! Ends a session through any id that leads to it.
 //!
 //! ```text
-//!   inspect id -> none: that was all
+//!   inspect id -> none: destroy it all the same, a replica may not know yet that it is gone
 //!              -> a session: remove it
 //!              -> a forwarding record: the same where that leads, and only then remove it
 //! ```
@@ -23,11 +23,14 @@ pub(super) struct DestroySession {
     /// The forwarding records that led there, and go after it.
     trail: Vec<(SessionId, String)>,
     round: usize,
+    /// The record that is to be removed, as it was seen.
+    expected: String,
 }
 
 impl DestroySession {
     pub(super) fn start(id: &SessionId) -> Next<Self, ()> {
-        let procedure = Self { id: id.clone(), trail: Vec::new(), round: 0 };
+        let procedure =
+            Self { id: id.clone(), trail: Vec::new(), round: 0, expected: String::new() };
         Next::Ask(Request::Inspect { id: id.clone() }, procedure)
     }
 
@@ -48,8 +51,13 @@ impl DestroySession {
         self.remove(current)
     }
 
-    fn remove(self, expected: String) -> Next<Self, ()> {
+    fn remove(mut self, expected: String) -> Next<Self, ()> {
+        self.expected.clone_from(&expected);
         Next::Ask(Request::Remove { id: self.id.clone(), expected }, self)
+    }
+
+    fn destroy(self) -> Next<Self, ()> {
+        Next::Ask(Request::Destroy { id: self.id.clone() }, self)
     }
 }
 
@@ -57,6 +65,11 @@ impl Procedure<()> for DestroySession {
     fn next(mut self, outcome: Result<Reply, StoreError>) -> Next<Self, ()> {
         match outcome {
             Ok(Reply::Inspect(Some(record))) => self.meet(record.payload.into_json()),
+            Ok(Reply::Inspect(None) | Reply::Remove(Found::Gone)) => self.destroy(),
+            // What is the same and still not equal has bytes that no text has. It leads nowhere.
+            Ok(Reply::Remove(Found::Changed(current))) if current == self.expected => {
+                self.destroy()
+            }
             Ok(Reply::Remove(Found::Changed(current))) => {
                 self.round += 1;
                 if self.round == ROUNDS {
@@ -65,9 +78,7 @@ impl Procedure<()> for DestroySession {
                 }
                 self.meet(current)
             }
-            Ok(Reply::Inspect(None) | Reply::Remove(Found::Expected | Found::Gone)) => {
-                self.next_of_trail()
-            }
+            Ok(Reply::Destroy | Reply::Remove(Found::Expected)) => self.next_of_trail(),
             Ok(_) => Next::Done(Err(StoreError::Protocol)),
             Err(error) => Next::Done(Err(error)),
         }

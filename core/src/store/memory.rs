@@ -105,8 +105,11 @@ impl MemoryStore {
         Ok((id, Entry { payload: Arc::new(payload), ttl, expires_at: now.plus(ttl) }))
     }
 
-    /// Looks at an entry that is alive and acts on it, in one step: no other call on the same id
+    /// Looks at an entry that is alive and acts on it, in one step: no other step on the same id
     /// gets in between.
+    ///
+    /// All changes go this way. moka's own `insert` and `invalidate` wait for no step: one that has
+    /// found its record unchanged would undo them.
     fn step(
         &self,
         id: &SessionId,
@@ -149,7 +152,7 @@ impl Store for MemoryStore {
                 Ok(Reply::Create(created))
             }
             Request::Destroy { id } => {
-                self.entries.invalidate(&id);
+                self.step(&id, now, |_| Op::Remove);
                 Ok(Reply::Destroy)
             }
             Request::Inspect { id } => {
@@ -175,7 +178,7 @@ impl Store for MemoryStore {
             }
             Request::Save { payload, ttl } => {
                 let (id, entry) = self.entry(payload, ttl, now)?;
-                self.entries.insert(id, entry);
+                self.step(&id, now, |_| Op::Put(entry));
                 Ok(Reply::Save)
             }
             Request::Touch { id, ttl } => {
@@ -232,6 +235,9 @@ impl Expiry<SessionId, Entry> for UntilTtl {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
     use super::*;
 
     fn up_to_bytes(max_bytes: u64) -> MemoryConfig {
@@ -273,6 +279,49 @@ mod tests {
             assert_eq!(kept.iter().filter(|kept| **kept).count(), 50, "{max_bytes}");
             assert!(kept[950..].iter().all(|kept| *kept), "{max_bytes}");
         }
+    }
+
+    /// What is asked for while a step is under way, and when the step is over: does it last?
+    fn in_the_middle_of_a_step(request: Request) -> Option<Payload> {
+        let store = MemoryStore::new(MemoryConfig::default()).expect("legal");
+        let (ttl, now) = (Ttl::from_seconds(60).expect("legal"), UnixMillis::new(0));
+        let id = SessionId::parse("a").expect("legal");
+        store.save(&Payload::new(&id), ttl, now).expect("fits");
+        let mut changed = Payload::new(&id);
+        changed.put("n", &1).expect("serialisable");
+        let (_, entry) = store.entry(changed, ttl, now).expect("fits");
+
+        let (answer, answered) = mpsc::channel();
+        thread::scope(|scope| {
+            store.step(&id, now, |current| {
+                assert!(current.is_some());
+                scope.spawn(|| answer.send(store.call(request, now)));
+                // A call that does not wait for the step is through by then.
+                let early = answered.recv_timeout(Duration::from_millis(200));
+                assert!(early.is_err(), "got in between");
+                Op::Put(entry)
+            });
+        });
+        answered.recv().expect("an answer").expect("done");
+        store.load(&id, now).expect("loaded")
+    }
+
+    #[test]
+    fn a_destroy_in_the_middle_of_a_write_is_not_undone_by_it() {
+        let id = SessionId::parse("a").expect("legal");
+
+        assert_eq!(in_the_middle_of_a_step(Request::Destroy { id }), None);
+    }
+
+    #[test]
+    fn a_save_in_the_middle_of_a_write_is_not_overwritten_by_it() {
+        let mut payload = Payload::new(&SessionId::parse("a").expect("legal"));
+        payload.put("saved", &true).expect("serialisable");
+        let ttl = Ttl::from_seconds(60).expect("legal");
+
+        let save = Request::Save { payload: payload.clone(), ttl };
+
+        assert_eq!(in_the_middle_of_a_step(save), Some(payload));
     }
 
     #[test]

@@ -102,9 +102,10 @@ pub struct StoreFigures {
     pub save: OperationFigures,
     /// Calls of [`Store::touch`].
     pub touch: OperationFigures,
-    /// Writes that met another request's, and were merged with it.
+    /// Replacements that met another text than the one they were to replace; most of them were
+    /// merged with it.
     pub merges: u64,
-    /// Writes that came after the session was destroyed or had expired, and were not done.
+    /// Replacements that met no record, since it was destroyed or had expired, and were not done.
     pub writes_to_gone: u64,
     /// See [`Incidents`].
     pub incidents: Incidents,

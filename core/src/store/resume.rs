@@ -10,12 +10,12 @@
 //!
 //! When a session is over, and how little is little, is `timeouts`'s to say.
 
-use super::procedure::{HOPS, Next, Procedure};
+use super::procedure::{HOPS, Next, Procedure, own};
 use super::{Found, Inspected, Reply, Request};
 use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::session_id::SessionId;
-use crate::time::UnixMillis;
+use crate::time::{Ttl, UnixMillis};
 use crate::timeouts::Timeouts;
 
 /// How [`Store::resume`](super::Store::resume) ended.
@@ -60,7 +60,18 @@ pub(super) struct Resume {
 enum Step {
     Destroying,
     Inspecting,
-    Touching(Payload),
+    Touching(Touching),
+}
+
+#[derive(Debug)]
+struct Touching {
+    /// What is stored.
+    found: Payload,
+    /// The same with what the policy wants noted in it.
+    stamped: Payload,
+    ttl: Ttl,
+    /// The first try met another spelling of what was found.
+    again: bool,
 }
 
 impl Resume {
@@ -105,11 +116,24 @@ impl Resume {
             Request::Touch { id: self.at.clone(), ttl }
         } else {
             // Extended without a stamp, it would never reach its absolute timeout.
-            let expected = payload.into_json();
+            let expected = payload.as_json().to_owned();
             Request::Replace { expected, payload: stamped.clone(), ttl }
         };
-        self.step = Step::Touching(stamped);
+        self.step = Step::Touching(Touching { found: payload, stamped, ttl, again: false });
         Next::Ask(request, self)
+    }
+
+    /// Goes on from another text than the one that was to be stamped.
+    fn met(mut self, current: String, touching: Touching) -> Next<Self, Resumed> {
+        let Touching { found, stamped, ttl, again } = touching;
+        if !again && own(&current, &self.at).as_ref() == Some(&found) {
+            // Nobody has written: it is spelled in another way than we spell it.
+            let request = Request::Replace { expected: current, payload: stamped.clone(), ttl };
+            self.step = Step::Touching(Touching { found, stamped, ttl, again: true });
+            return Next::Ask(request, self);
+        }
+        // Another request has written, and so started the TTL anew.
+        Next::Done(Ok(Resumed::Session { payload: stamped, touched: Ok(false) }))
     }
 }
 
@@ -123,15 +147,14 @@ impl Procedure<Resumed> for Resume {
             (Step::Touching(_), Ok(Reply::Touch(false) | Reply::Replace(Found::Gone))) => {
                 Ok(Resumed::None)
             }
-            (Step::Touching(payload), Ok(Reply::Touch(true) | Reply::Replace(Found::Expected))) => {
-                Ok(Resumed::Session { payload, touched: Ok(true) })
+            (Step::Touching(it), Ok(Reply::Touch(true) | Reply::Replace(Found::Expected))) => {
+                Ok(Resumed::Session { payload: it.stamped, touched: Ok(true) })
             }
-            // Another request has written meanwhile, and so started the TTL anew.
-            (Step::Touching(payload), Ok(Reply::Replace(Found::Changed(_)))) => {
-                Ok(Resumed::Session { payload, touched: Ok(false) })
+            (Step::Touching(it), Ok(Reply::Replace(Found::Changed(current)))) => {
+                return self.met(current, it);
             }
-            (Step::Touching(payload), Err(error)) => {
-                Ok(Resumed::Session { payload, touched: Err(error) })
+            (Step::Touching(it), Err(error)) => {
+                Ok(Resumed::Session { payload: it.stamped, touched: Err(error) })
             }
             (_, Ok(_)) => Err(StoreError::Protocol),
             (_, Err(error)) => Err(error),

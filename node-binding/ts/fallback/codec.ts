@@ -4,8 +4,10 @@
  *   text     --sign-->     text "." base64url(HMAC-SHA256(text))
  *   payload  --encode-->   sign(base64url({"id":..,"data":..,"flash_next":..,"exp":..}))
  *
- * Byte for byte what the addon makes, and the same verdict on what a client sends: a signature
- * and a payload have one spelling. What a client sent never throws.
+ * For payloads of three fields byte for byte what the addon makes, and the same verdict on what a
+ * client sends: a signature and a payload have one spelling. Other than the addon it parses what it
+ * encodes and decodes, so it refuses here what the addon leaves to whoever reads the text. What a
+ * client sent never throws.
  */
 
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'

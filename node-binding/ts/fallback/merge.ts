@@ -11,7 +11,7 @@
  */
 
 import { members, same } from './json-text.js'
-import { type Payload, payloadOf } from './payload.js'
+import { createdNoLaterThan, type Payload, payloadOf } from './payload.js'
 
 /** Applies the changes from `base` to `ours` to `theirs`, whose id the result has. */
 export function merge(base: Payload, ours: Payload, theirs: Payload): Payload {
@@ -23,7 +23,8 @@ export function merge(base: Payload, ours: Payload, theirs: Payload): Payload {
     theirs.flashNext,
     'removal loses to change',
   )
-  return payloadOf(theirs.id, data, flashNext)
+  const merged = payloadOf(theirs.id, data, flashNext, theirs.createdAt)
+  return createdNoLaterThan(createdNoLaterThan(merged, ours), base)
 }
 
 /** What becomes of a key that we removed and somebody else changed. */

@@ -17,6 +17,8 @@ export interface Payload {
   id: string
   data: string
   flashNext: string
+  /** When the session began, if a process with an absolute timeout has noted it. */
+  createdAt: string | undefined
 }
 
 /** A payload, and the instant after which it is refused, if it carries one. */
@@ -24,6 +26,8 @@ export interface Envelope {
   payload: Payload
   /** Unix milliseconds; any number that JSON can spell, infinity included. */
   exp: number | undefined
+  /** Whether it is what a session left under its old id. That is no session. */
+  isForwarding: boolean
 }
 
 /** Takes `text` for a payload if it is JSON, an object, and its `id` is a string; else `null`. */
@@ -42,9 +46,17 @@ export function readEnvelope(text: string): Envelope | null {
   const id = fields.get('id')
   if (!id?.startsWith('"')) return null
   const exp = fields.get('exp')
+  const createdAt = fields.get('created_at')
   return {
-    payload: payloadOf(id, spread(fields.get('data')), spread(fields.get('flash_next'))),
+    payload: payloadOf(
+      id,
+      spread(fields.get('data')),
+      spread(fields.get('flash_next')),
+      isInstant(createdAt) ? createdAt : undefined,
+    ),
     exp: exp !== undefined && /^[-\d]/.test(exp) ? Number(exp) : undefined,
+    isForwarding:
+      QUOTED_ID.test(fields.get('moved_to') ?? '') && isInstant(fields.get('moved_until')),
   }
 }
 
@@ -54,9 +66,24 @@ export function readPayload(text: string): Payload | null {
 }
 
 /** A payload of parts that are JSON already: a string, and two objects. */
-export function payloadOf(id: string, data: string, flashNext: string): Payload {
-  const text = `{"id":${id},"data":${data},"flash_next":${flashNext}}`
-  return { text, id, data, flashNext }
+export function payloadOf(
+  id: string,
+  data: string,
+  flashNext: string,
+  createdAt: string | undefined,
+): Payload {
+  const extra = createdAt === undefined ? '' : `,"created_at":${createdAt}`
+  const text = `{"id":${id},"data":${data},"flash_next":${flashNext}${extra}}`
+  return { text, id, data, flashNext, createdAt }
+}
+
+/** `payload`, with the earlier of the two instants of creation: nothing makes a session younger. */
+export function createdNoLaterThan(payload: Payload, { createdAt }: Payload): Payload {
+  const own = payload.createdAt
+  if (createdAt === undefined || (own !== undefined && Number(own) <= Number(createdAt))) {
+    return payload
+  }
+  return payloadOf(payload.id, payload.data, payload.flashNext, createdAt)
 }
 
 /** The id of `payload` if it can name a record, else `null`. */
@@ -69,6 +96,13 @@ export function recordId({ id }: Payload): string | null {
 export function isRecordId(text: string): boolean {
   return /^[A-Za-z0-9_-]{1,128}$/.test(text)
 }
+
+/** Whether `json` is a number that a `Date` can hold. */
+function isInstant(json: string | undefined): json is string {
+  return json !== undefined && /^[-\d]/.test(json) && Math.abs(Number(json)) <= 8.64e15
+}
+
+const QUOTED_ID = /^"[A-Za-z0-9_-]{1,128}"$/
 
 /** What `{...(value ?? {})}` gives in JavaScript, as text. */
 function spread(value = '{}'): string {

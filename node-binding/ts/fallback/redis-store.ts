@@ -11,14 +11,13 @@
  * connection's and not the call's.
  */
 
-import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { ChainableCommander, Redis } from 'ioredis'
 import type { RedisOptions } from '../../native.js'
 import { SessionStoreError } from '../errors.js'
 import { misuse } from './arguments.js'
 import { Breaker } from './breaker.js'
-import { type Payload, readPayload, recordId } from './payload.js'
+import { type Payload, readEnvelope, recordId } from './payload.js'
 import {
   type Found,
   type Incidents,
@@ -63,9 +62,11 @@ export class RedisStore implements RecordStore {
   async load(id: string): Promise<string | null> {
     const text = await this.#ask(true, (client) => client.call('GET', this.#prefix + id))
     if (typeof text !== 'string') return null
-    const payload = readPayload(text)
-    if (payload !== null && JSON.parse(payload.id) === id) return payload.text
-    if (payload === null) this.#unreadable += 1
+    const record = readEnvelope(text)
+    if (record !== null && JSON.parse(record.payload.id) === id) {
+      return record.isForwarding ? null : record.payload.text
+    }
+    if (record === null) this.#unreadable += 1
     else this.#foreign += 1
     return null
   }
@@ -224,10 +225,9 @@ async function transact(client: Redis, { name, expected, change }: Change): Prom
 function comparison(reply: unknown, expected: string): Found {
   if (reply === null || reply === 0) return 'gone'
   if (reply === 1) return 'expected'
-  // Bytes that are no text are no record of ours: to us there is none.
-  if (!Buffer.isBuffer(reply) || !isUtf8(reply)) return 'gone'
-  const text = reply.toString('utf8')
-  return text === expected ? 'expected' : { changed: text }
+  if (!Buffer.isBuffer(reply)) return 'gone'
+  // Bytes are compared: those that are no text are read as they are loaded, and equal no text.
+  return reply.equals(Buffer.from(expected)) ? 'expected' : { changed: reply.toString('utf8') }
 }
 
 function sha1(script: string): string {

@@ -14,7 +14,7 @@
 
 import { SessionStoreError } from '../errors.js'
 import { merge } from './merge.js'
-import { type Payload, payloadOf, readPayload, recordId } from './payload.js'
+import { createdNoLaterThan, type Payload, payloadOf, readEnvelope, recordId } from './payload.js'
 import { type Answer, type Found, invalidId, type RecordStore, storeError } from './record-store.js'
 
 /**
@@ -31,7 +31,7 @@ export async function update(
 ): Promise<boolean | string> {
   if (base.id !== payload.id || recordId(base) === null) throw invalidId()
   let expected = base.text
-  let attempt = payload
+  let attempt = createdNoLaterThan(payload, base)
   for (let round = 0; round < ROUNDS; round++) {
     const found = await store.replace(expected, attempt, ttlSeconds, nowMs)
     if (found === 'expected') return attempt.text === payload.text || attempt.text
@@ -61,10 +61,10 @@ export async function regenerate(
   // With one id for both, removing the old record would remove the new one.
   if (oldId === null || newId === null || oldId === newId) throw invalidId()
   // A random id is never taken.
-  if (!(await store.create(payload, ttlSeconds, nowMs))) throw invalidId()
+  let stored = createdNoLaterThan(payload, base)
+  if (!(await store.create(stored, ttlSeconds, nowMs))) throw invalidId()
 
   let expected = base.text
-  let stored = payload
   for (let round = 1; ; round++) {
     const found = await removed(() => store.remove(oldId, expected, nowMs))
     if (found === 'expected') return stored.text === payload.text || stored.text
@@ -74,8 +74,8 @@ export async function regenerate(
       if (theirs === null) return false
       throw conflict()
     }
-    const { data, flashNext } = merge(base, payload, theirs)
-    stored = payloadOf(payload.id, data, flashNext)
+    const { data, flashNext, createdAt } = merge(base, payload, theirs)
+    stored = payloadOf(payload.id, data, flashNext, createdAt)
     expected = changedText(found)
     // Nobody else knows the new id yet, so there is nothing to overwrite.
     await store.save(stored, ttlSeconds, nowMs)
@@ -90,10 +90,11 @@ async function removed(remove: () => Answer<Found>): Promise<Found> {
   }
 }
 
-/** The record that was found, if it is of this session: another one's is none. */
+/** The session that was found, if it is this one: another's, or where it led to, is none. */
 function ownRecord(found: Found, base: Payload): Payload | null {
-  const record = readPayload(changedText(found))
-  return record?.id === base.id ? record : null
+  const record = readEnvelope(changedText(found))
+  const isOwn = record?.payload.id === base.id && !record.isForwarding
+  return isOwn ? record.payload : null
 }
 
 function changedText(found: Found): string {

@@ -45,11 +45,14 @@ pub fn moving_slots(extent: Extent, method: Method) -> String {
     format!("{moves} slots moved, {redirects} redirects; {shown}")
 }
 
+/// Of one call while nodes come and go.
+const DEADLINE: Duration = Duration::from_secs(1);
+
 /// Masters are killed or stopped in turn while many threads call, and each time a replica takes
 /// over; a write counts as done when a replica has it.
 pub fn fail_overs(extent: Extent) -> String {
     let mut cluster = Cluster::start_with_fail_over();
-    let store = store(&cluster, "", 1, Duration::from_secs(1));
+    let store = store(&cluster, "", 1, DEADLINE);
     let calling = Calling { callers: 64, keeps: true, rest: Duration::from_millis(20) };
     let served = Duration::from_secs(30);
     let mut random = Random::new(extent.seed);
@@ -81,6 +84,8 @@ pub fn fail_overs(extent: Extent) -> String {
         stage.everybody_is_served(served);
     });
 
+    let limit = DEADLINE + extent.slack();
+    assert!(tally.worst <= limit, "a call took {:?}", tally.worst);
     for caller in 0..64 {
         let own = id(&format!("after-{caller}"));
         let payload = stamped(&own, caller, 0);

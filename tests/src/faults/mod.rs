@@ -12,8 +12,8 @@
 //!   damage      the file itself is cut short or changed
 //! ```
 //!
-//! A scenario panics where it fails, and otherwise says what it saw. `cargo test` runs the short
-//! versions, `make test-faults` the long ones.
+//! A scenario panics where it fails, and otherwise says what it saw. `cargo test` runs short versions
+//! of most, `make test-faults` the long ones.
 
 pub mod callers;
 pub mod cluster;

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
 
-use super::compare_and_set::{self, Turn};
+use super::compare_and_set::{self, Turn, as_javascript_reads};
 use super::connection::{Connection, Step};
 use super::fault::{Fault, done};
 use super::pool::Pool;
@@ -431,12 +431,6 @@ fn replicate(connection: &mut Connection, count: u32, deadline: Instant) -> Resu
 
 /// An idle server looks at its clock ten times a second (`hz`), so it may wait that much longer.
 const WAIT_MARGIN: Duration = Duration::from_millis(120);
-
-/// Bytes that are not UTF-8 become U+FFFD.
-fn as_javascript_reads(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned())
-}
 
 impl Backend for Commands {
     type Request = Call;

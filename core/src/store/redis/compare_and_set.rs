@@ -245,12 +245,16 @@ fn current(reply: Value, old: &str) -> Result<Found, Fault> {
         Value::Nil | Value::Int(0) => Ok(Found::Gone),
         Value::Int(1) => Ok(Found::Expected),
         Value::BulkString(bytes) if bytes == old.as_bytes() => Ok(Found::Expected),
-        // Text that is not UTF-8 is no record of ours; to us there is none.
-        Value::BulkString(bytes) => {
-            Ok(String::from_utf8(bytes).map_or(Found::Gone, Found::Changed))
-        }
+        // Bytes that are not UTF-8 are read as they are loaded, and equal no text of ours.
+        Value::BulkString(bytes) => Ok(Found::Changed(as_javascript_reads(bytes))),
         _ => Err(StoreError::Protocol.into()),
     }
+}
+
+/// Bytes that are not UTF-8 become U+FFFD.
+pub(super) fn as_javascript_reads(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|err| String::from_utf8_lossy(err.as_bytes()).into_owned())
 }
 
 /// A script, and its hash, by which a server that has run it once knows it.

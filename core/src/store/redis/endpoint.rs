@@ -35,7 +35,7 @@ pub(super) struct Endpoint {
     pub(super) sentinels: Vec<ConnectionAddr>,
     /// Some nodes of the cluster; none if the server is not part of one.
     pub(super) nodes: Vec<Address>,
-    /// Where they led last.
+    /// Where the sentinels led last.
     pub(super) master: Arc<Mutex<Option<ConnectionAddr>>>,
 }
 

@@ -37,6 +37,8 @@ struct State {
     /// Not before it is the map read again.
     next_read: Option<Instant>,
     has_thread: bool,
+    /// Until when its thread sleeps, if it does, unless somebody rings.
+    sleeps_until: Option<Instant>,
     is_closed: bool,
 }
 
@@ -102,9 +104,15 @@ impl Cluster {
             drop(state);
             return guest.trip.end(Err(guest.error));
         }
-        state.map_is_wanted |= guest.wait != Wait::Pause;
+        // The thread looks at every guest when it wakes, so it is woken only for what changes when
+        // it has to.
+        let wants_map = guest.wait != Wait::Pause && !state.map_is_wanted;
+        let is_early = state.sleeps_until.is_none_or(|until| guest.due < until);
+        state.map_is_wanted |= wants_map;
         state.guests.push(guest);
-        self.lobby.bell.notify_all();
+        if wants_map || is_early {
+            self.lobby.bell.notify_all();
+        }
     }
 
     /// Has the map read anew, soon.
@@ -149,7 +157,8 @@ impl Cluster {
                 return;
             }
             let bell = &self.lobby.bell;
-            state = match state.next() {
+            state.sleeps_until = state.next();
+            state = match state.sleeps_until {
                 Some(at) => {
                     let left = at.saturating_duration_since(now);
                     bell.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0

@@ -20,10 +20,10 @@ use crate::store::redis::endpoint::{Address, Endpoint};
 use crate::store::redis::node::{Node, Usage};
 
 /// A node that records are asked for, and where it is.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Member {
     pub(super) address: Address,
-    pub(super) node: Arc<Node>,
+    pub(super) node: Node,
 }
 
 /// What is known of a cluster.
@@ -32,8 +32,8 @@ pub(super) struct Map {
     usage: Usage,
     records: Arc<RecordCheck>,
     /// Of each slot; `None` if it is nobody's, or nothing is known yet.
-    owners: Vec<Option<Member>>,
-    members: HashMap<Address, Member>,
+    owners: Vec<Option<Arc<Member>>>,
+    members: HashMap<Address, Arc<Member>>,
     replicas: Vec<Address>,
     /// Refused calls of nodes that are gone.
     past_refusals: u64,
@@ -52,22 +52,22 @@ impl Map {
         }
     }
 
-    pub(super) fn owner(&self, slot: usize) -> Option<&Member> {
+    pub(super) fn owner(&self, slot: usize) -> Option<&Arc<Member>> {
         self.owners.get(slot)?.as_ref()
     }
 
     /// The node at `address`, whether it is known to have slots or not.
-    pub(super) fn member(&mut self, address: Address) -> Member {
+    pub(super) fn member(&mut self, address: Address) -> Arc<Member> {
         let Self { endpoint, usage, records, .. } = self;
         let member = self.members.entry(address).or_insert_with_key(|address| {
-            let node = Arc::new(Node::new(&endpoint.at(address), usage, records));
-            Member { address: address.clone(), node }
+            let node = Node::new(&endpoint.at(address), usage, records);
+            Arc::new(Member { address: address.clone(), node })
         });
-        member.clone()
+        Arc::clone(member)
     }
 
     /// Takes down who has one slot.
-    pub(super) fn learn(&mut self, slot: usize, owner: Member) {
+    pub(super) fn learn(&mut self, slot: usize, owner: Arc<Member>) {
         if let Some(place) = self.owners.get_mut(slot) {
             *place = Some(owner);
         }
@@ -77,15 +77,15 @@ impl Map {
     pub(super) fn install(&mut self, ranges: Vec<Range>) {
         self.owners.fill(None);
         self.replicas.clear();
+        let mut in_use = HashMap::new();
         for Range { first, last, owner, replicas } in ranges {
             let owner = self.member(owner);
             for slot in first..=last {
-                self.learn(slot, owner.clone());
+                self.learn(slot, Arc::clone(&owner));
             }
             self.replicas.extend(replicas);
+            in_use.insert(owner.address.clone(), owner);
         }
-        let in_use: HashMap<Address, Member> =
-            self.owners.iter().flatten().map(|it| (it.address.clone(), it.clone())).collect();
         for (address, member) in std::mem::replace(&mut self.members, in_use) {
             if !self.members.contains_key(&address) {
                 self.past_refusals += member.node.refusals();

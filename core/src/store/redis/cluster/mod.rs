@@ -10,8 +10,8 @@
 //!        <-- dead, CLUSTERDOWN, TRYAGAIN --------+--> lobby: a pause, a new map, and once more
 //! ```
 //!
-//! A call ends with its deadline at the latest, however often it was sent on, and a request that
-//! may not be done twice is sent on only if it certainly was not done.
+//! A call ends with its deadline, or twice [`DEADLINE_SLACK`] later at most, however often it was
+//! sent on; and a request that may not be done twice is sent on only if it certainly was not done.
 
 mod lobby;
 mod map;
@@ -132,7 +132,7 @@ impl Cluster {
         Ok(slots::slot(&[&self.prefix, id.as_str()].concat()))
     }
 
-    fn owner(&self, slot: usize) -> Option<Member> {
+    fn owner(&self, slot: usize) -> Option<Arc<Member>> {
         self.map().owner(slot).cloned()
     }
 
@@ -153,9 +153,9 @@ impl Cluster {
         }
     }
 
-    fn ask(self: &Arc<Self>, trip: Trip, member: Member, asking: bool) {
+    fn ask(self: &Arc<Self>, trip: Trip, member: Arc<Member>, asking: bool) {
         let Trip { request, slot, until, tries, done } = trip;
-        let (cluster, asked) = (Arc::clone(self), member.clone());
+        let (cluster, asked) = (Arc::clone(self), Arc::clone(&member));
         member.node.submit(Call { request, asking }, until, move |outcome| match outcome {
             Ok(Answer::Done(reply)) => done(Ok(reply)),
             Ok(Answer::Undone(undone)) => {
@@ -174,7 +174,7 @@ impl Cluster {
             let mut map = self.map_mut();
             let member = map.member(redirect.address(&asked.address));
             if redirect.is_for_good {
-                map.learn(trip.slot, member.clone());
+                map.learn(trip.slot, Arc::clone(&member));
             }
             drop(map);
             if redirect.is_for_good {
