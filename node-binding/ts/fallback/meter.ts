@@ -5,22 +5,12 @@
  * figures of the two can be read alike.
  */
 
-import type { StoreOperation } from '../../native.js'
+import type { StoreOperation, StoreStats } from '../../native.js'
 import type { Payload } from './payload.js'
 import type { Answer, Found, Incidents, RecordStore } from './record-store.js'
 
 /** What was counted. */
-export interface Figures {
-  create: StoreOperation
-  destroy: StoreOperation
-  load: StoreOperation
-  remove: StoreOperation
-  replace: StoreOperation
-  save: StoreOperation
-  touch: StoreOperation
-  merges: number
-  writesToGone: number
-}
+export type Figures = Omit<StoreStats, keyof Incidents | 'pending'>
 
 const NONE: StoreOperation = { calls: 0, errors: 0, p50Micros: 0, p99Micros: 0 }
 
