@@ -162,6 +162,11 @@ impl Payload {
         json::key_is(&self.text[self.id.start + 1..self.id.end - 1], id.as_str())
     }
 
+    /// Whether this is a record of the same session as `other`.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        self.session_id().is_some_and(|id| other.belongs_to(&id))
+    }
+
     /// The application's own keys and values, as a JSON object.
     pub fn data_json(&self) -> &str {
         &self.text[self.data.clone()]
@@ -175,6 +180,13 @@ impl Payload {
     /// When the session began, if that was noted: see [`set_created_at`](Self::set_created_at).
     pub fn created_at(&self) -> Option<UnixMillis> {
         self.extra_field(CREATED_AT_FIELD).and_then(instant)
+    }
+
+    /// Whether `text` begins as another payload of this session does, and has no
+    /// [`created_at`](Self::created_at); without a walk over it.
+    pub(crate) fn is_plainly_of(&self, text: &str) -> bool {
+        text.starts_with(&self.text[..self.id.end])
+            && memchr::memmem::find(text.as_bytes(), CREATED_AT_FIELD.as_bytes()).is_none()
     }
 
     /// Notes when the session began, in whole milliseconds.

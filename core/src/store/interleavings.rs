@@ -213,7 +213,7 @@ impl World {
             Actor::Write(name) => {
                 let mut payload = self.base.clone();
                 payload.put(name, &true).expect("serialisable");
-                let update = Update::start(&self.base, &payload, self.ttl, NOW);
+                let update = Update::onto(&self.base, &payload, self.ttl, NOW);
                 steps(update, move |updated| End::Written(name, updated))
             }
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Done, Found, Incidents, Reply, Request, Store};
+use super::{Done, Found, Incidents, Reply, Request, Store, Submission};
 use crate::error::StoreError;
 use crate::time::UnixMillis;
 
@@ -54,6 +54,16 @@ impl<S: Store> Metered<S> {
             incidents: self.store.incidents(),
         }
     }
+
+    fn counted(&self, request: &Request, started_at: Instant, done: Done) -> Done {
+        let meters = Arc::clone(&self.meters);
+        let meter = Meters::pick(request);
+        Box::new(move |outcome| {
+            meter(&meters).count(started_at, outcome.is_err());
+            meters.count_found(&outcome);
+            done(outcome);
+        })
+    }
 }
 
 impl<S: Store> Store for Metered<S> {
@@ -67,15 +77,17 @@ impl<S: Store> Store for Metered<S> {
     }
 
     fn submit(&self, request: Request, now: UnixMillis, done: Done) {
-        let meters = Arc::clone(&self.meters);
-        let meter = Meters::pick(&request);
+        let done = self.counted(&request, Instant::now(), done);
+        self.store.submit(request, now, done);
+    }
+
+    fn submit_all(&self, mut submissions: Vec<Submission>) {
         let started_at = Instant::now();
-        let counted = move |outcome: Result<Reply, StoreError>| {
-            meter(&meters).count(started_at, outcome.is_err());
-            meters.count_found(&outcome);
-            done(outcome);
-        };
-        self.store.submit(request, now, Box::new(counted));
+        for Submission { request, done, .. } in &mut submissions {
+            let plain = std::mem::replace(done, Box::new(|_| {}));
+            *done = self.counted(request, started_at, plain);
+        }
+        self.store.submit_all(submissions);
     }
 
     fn incidents(&self) -> Incidents {

@@ -8,7 +8,7 @@
 //!   regenerate        another id for a session                 | the same for every store
 //!   resume            loading, timeouts, touching              |
 //!   destroy_session   ending a session through any of its ids /
-//!   submit            the four of them for callers that do not wait
+//!   submit            the four of them for callers that do not wait, and many requests at once
 //!   future            awaiting an answer
 //!   memory            MemoryStore: this process, bounded
 //!   file              FileStore: one file, no server
@@ -43,8 +43,8 @@ pub use regenerate::Regenerated;
 pub use request::{Found, Inspected, Reply, Request};
 pub use resume::Resumed;
 pub use submit::{
-    submit_destroy_session, submit_regenerate, submit_regenerate_with_grace, submit_resume,
-    submit_update,
+    Submission, submit_destroy_session, submit_regenerate, submit_regenerate_with_grace,
+    submit_resume, submit_update, update_submission,
 };
 pub use update::Updated;
 
@@ -115,6 +115,14 @@ pub trait Store: Send + Sync {
         done(self.call(request, now));
     }
 
+    /// Submits several requests at once, each as [`submit`](Self::submit) does: a store that
+    /// hands them to another thread wakes it once.
+    fn submit_all(&self, submissions: Vec<Submission>) {
+        for Submission { request, now, done } in submissions {
+            self.submit(request, now, done);
+        }
+    }
+
     /// What has gone wrong so far without being anybody's error.
     fn incidents(&self) -> Incidents {
         Incidents::default()
@@ -179,7 +187,7 @@ pub trait Store: Send + Sync {
         ttl: Ttl,
         now: UnixMillis,
     ) -> Result<Updated, StoreError> {
-        procedure::run(self, Update::start(base, payload, ttl, now), now)
+        procedure::run(self, Update::onto(base, payload, ttl, now), now)
     }
 
     /// Saves what a request made of `base` under another id: that of `payload`.
@@ -433,6 +441,10 @@ impl<S: Store + ?Sized> Store for Box<S> {
 
     fn submit(&self, request: Request, now: UnixMillis, done: Done) {
         (**self).submit(request, now, done);
+    }
+
+    fn submit_all(&self, submissions: Vec<Submission>) {
+        (**self).submit_all(submissions);
     }
 
     fn incidents(&self) -> Incidents {

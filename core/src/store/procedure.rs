@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use super::{Reply, Request, Store};
+use super::{Reply, Request, Store, Submission};
 use crate::error::StoreError;
 use crate::payload::Payload;
 use crate::session_id::SessionId;
@@ -61,12 +61,32 @@ pub(super) fn submit<S, T, P>(
     T: Send + 'static,
     P: Procedure<T> + Send + 'static,
 {
+    if let Some(Submission { request, now, done }) = submission(&store, next, now, done) {
+        store.submit(request, now, done);
+    }
+}
+
+/// The next step of a procedure, which sets off those after it; `None` if it has come to its end.
+pub(super) fn submission<S, T, P>(
+    store: &Arc<S>,
+    next: Next<P, T>,
+    now: UnixMillis,
+    done: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+) -> Option<Submission>
+where
+    S: Store + ?Sized + 'static,
+    T: Send + 'static,
+    P: Procedure<T> + Send + 'static,
+{
     match next {
-        Next::Done(outcome) => done(outcome),
+        Next::Done(outcome) => {
+            done(outcome);
+            None
+        }
         Next::Ask(request, procedure) => {
-            let same_store = Arc::clone(&store);
-            let go_on = move |outcome| submit(same_store, procedure.next(outcome), now, done);
-            store.submit(request, now, Box::new(go_on));
+            let store = Arc::clone(store);
+            let done = Box::new(move |outcome| submit(store, procedure.next(outcome), now, done));
+            Some(Submission { request, now, done })
         }
     }
 }

@@ -39,7 +39,8 @@ pub enum Updated {
 
 #[derive(Debug)]
 pub(super) struct Update {
-    base: Payload,
+    /// What was loaded, as text: only a merge looks into it.
+    base: String,
     ours: Payload,
     attempt: Payload,
     ttl: Ttl,
@@ -51,18 +52,39 @@ pub(super) struct Update {
 }
 
 impl Update {
-    pub(super) fn start(
+    /// Onto a payload that is known to be one.
+    pub(super) fn onto(
         base: &Payload,
         payload: &Payload,
         ttl: Ttl,
         now: UnixMillis,
     ) -> Next<Self, Updated> {
-        let Some(id) = base.session_id().filter(|id| payload.belongs_to(id)) else {
+        if base.session_id().is_some_and(|id| payload.belongs_to(&id)) {
+            Self::start(base.as_json().to_owned(), payload.clone(), ttl, now)
+        } else {
+            Next::Done(Err(StoreError::InvalidId))
+        }
+    }
+
+    /// Onto a text that [`Payload::as_json`] gave, for all we know: if it is not what is stored,
+    /// it is looked at more closely.
+    pub(super) fn start(
+        base: String,
+        ours: Payload,
+        ttl: Ttl,
+        now: UnixMillis,
+    ) -> Next<Self, Updated> {
+        let Some(id) = ours.session_id() else {
             return Next::Done(Err(StoreError::InvalidId));
         };
-        let expected = base.as_json().to_owned();
-        let attempt = payload.clone().created_no_later_than(base);
-        let (base, ours) = (base.clone(), payload.clone());
+        let mut attempt = ours.clone();
+        if !ours.is_plainly_of(&base) {
+            let Some(base) = own(&base, &id) else {
+                return Next::Done(Err(StoreError::InvalidId));
+            };
+            attempt = attempt.created_no_later_than(&base);
+        }
+        let expected = base.clone();
         Self { base, ours, attempt, ttl, now, id, hops: 0, round: 0 }.replace(expected)
     }
 
@@ -91,13 +113,17 @@ impl Update {
             events::conflict();
             return Next::Done(Err(StoreError::Conflict));
         }
-        self.attempt = merge(&self.base, &self.ours, &theirs);
+        let Some(base) = Payload::parse(self.base.as_str()).ok().filter(|it| it.is_of(&self.ours))
+        else {
+            return Next::Done(Err(StoreError::InvalidId));
+        };
+        self.attempt = merge(&base, &self.ours, &theirs);
         self.replace(current)
     }
 
     fn end(self) -> Updated {
         if self.hops > 0 {
-            Updated::Moved(self.attempt.with_id_of(&self.base))
+            Updated::Moved(self.attempt.with_id_of(&self.ours))
         } else if self.attempt == self.ours {
             Updated::Saved
         } else {

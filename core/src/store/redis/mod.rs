@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::incidents::RecordCheck;
-use super::{Done, Incidents, Reply, Request, Store};
+use super::{Done, Incidents, Reply, Request, Store, Submission};
 use crate::error::{ConfigError, StoreError};
 use crate::time::UnixMillis;
 use cluster::Cluster;
@@ -175,6 +175,24 @@ impl Store for RedisStore {
                 node.submit(Call { request, asking: false }, until, |outcome| {
                     done(outcome.and_then(Answer::only));
                 });
+            }
+        }
+    }
+
+    fn submit_all(&self, submissions: Vec<Submission>) {
+        match &self.servers {
+            Servers::Cluster(cluster) => {
+                for Submission { request, done, .. } in submissions {
+                    cluster.submit(request, done);
+                }
+            }
+            Servers::One(node) => {
+                let until = Instant::now() + self.deadline;
+                let calls = submissions.into_iter().map(|Submission { request, done, .. }| {
+                    let done = |outcome: Result<Answer, _>| done(outcome.and_then(Answer::only));
+                    (Call { request, asking: false }, done)
+                });
+                node.submit_all(calls, until);
             }
         }
     }

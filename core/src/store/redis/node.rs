@@ -28,6 +28,11 @@ pub(super) struct Usage {
     pub(super) min_replicas: u32,
 }
 
+/// What is called with an outcome.
+pub(super) trait Told: FnOnce(Result<Answer, StoreError>) + Send + 'static {}
+
+impl<D: FnOnce(Result<Answer, StoreError>) + Send + 'static> Told for D {}
+
 /// One server.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -63,21 +68,45 @@ impl Node {
     }
 
     /// Asks, and has `done` called with the answer, on whatever thread.
-    pub(super) fn submit(
-        &self,
-        call: Call,
-        until: Instant,
-        done: impl FnOnce(Result<Answer, StoreError>) + Send + 'static,
-    ) {
+    pub(super) fn submit(&self, call: Call, until: Instant, done: impl Told) {
         let now = Instant::now();
+        if let Some((call, done)) = self.admit(call, done, now) {
+            self.queue(&call).submit(call, until.saturating_duration_since(now), done);
+        }
+    }
+
+    /// Asks for several things at once.
+    pub(super) fn submit_all<D>(&self, calls: impl Iterator<Item = (Call, D)>, until: Instant)
+    where
+        D: Told,
+    {
+        let now = Instant::now();
+        let timeout = until.saturating_duration_since(now);
+        let calls = calls.filter_map(|(call, done)| self.admit(call, done, now));
+        let Some(writes) = &self.writes else {
+            return self.loads.submit_all(calls, timeout);
+        };
+        let (loads, rest): (Vec<_>, Vec<_>) =
+            calls.partition(|(call, _)| call.request.only_reads());
+        self.loads.submit_all(loads.into_iter(), timeout);
+        writes.submit_all(rest.into_iter(), timeout);
+    }
+
+    /// The call, and what is to be told of its outcome, unless it has been refused.
+    fn admit<D>(&self, call: Call, done: D, now: Instant) -> Option<(Call, impl Told + use<D>)>
+    where
+        D: Told,
+    {
         if let Err(error) = self.breaker.admit(now) {
-            return done(Err(error));
+            done(Err(error));
+            return None;
         }
         let breaker = Arc::clone(&self.breaker);
-        self.queue(&call).submit(call, until.saturating_duration_since(now), move |outcome| {
+        let learning = move |outcome| {
             breaker.learn(&verdict(&outcome), Instant::now());
             done(outcome);
-        });
+        };
+        Some((call, learning))
     }
 
     /// Calls that were refused without asking the server.
