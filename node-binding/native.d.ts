@@ -2,116 +2,33 @@
 /* eslint-disable */
 
 /**
- * Calls to a home for payloads on the server. `NativeStore` makes promises of them.
- *
- * Each call takes a ticket: any number that no other call has at the time. It returns the
- * ticket if the answer comes later, through the `drain` that the store was made with; else the
- * answer itself. No call occupies the thread pool of libuv.
- */
-export declare class StoreCalls {
-  /**
-   * A store in the memory of this process.
-   *
-   * @throws An error with the code `ERR_SESSION_CONFIG`.
-   */
-  static memory(options: MemoryOptions, drain: (tickets: number[], answers: unknown[]) => void): StoreCalls
-  /**
-   * A store in a file. Opens it, which repairs a file that was not closed in order.
-   *
-   * @throws An error with the code `ERR_SESSION_STORE_FILE`, whose message says why.
-   */
-  static file(options: FileOptions, drain: (tickets: number[], answers: unknown[]) => void): StoreCalls
-  /**
-   * A store in Redis. Connects when it is first used.
-   *
-   * @throws An error with the code `ERR_SESSION_CONFIG`.
-   */
-  static redis(options: RedisOptions, drain: (tickets: number[], answers: unknown[]) => void): StoreCalls
-  /**
-   * Reads a payload.
-   *
-   * @param id The session id; one that could not name a record is answered with `null`.
-   * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-   * @returns The payload as JSON text, or `null` if there is none, or no longer.
-   */
-  load(ticket: number, id: string, nowMs: number): number | string | null | StoreFault
-  /**
-   * Writes a payload under its own id if there is no such record yet.
-   *
-   * @param payloadJson An object with `id`, `data` and `flash_next`, as JSON text.
-   * @param ttlSeconds More than 0; rounded up to whole seconds.
-   * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-   * @returns `false` if there is one, and nothing was written.
-   */
-  create(ticket: number, payloadJson: string, ttlSeconds: number, nowMs: number): number | boolean | StoreFault
-  /**
-   * Saves what a request made of the payload that it loaded.
-   *
-   * What other requests have written meanwhile is kept: whole top-level keys are merged. A
-   * session that is gone, destroyed or expired, stays gone.
-   *
-   * @param baseJson The payload as it was loaded.
-   * @param payloadJson The same session as it is to be, under the same id.
-   * @param ttlSeconds More than 0; rounded up to whole seconds.
-   * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-   * @returns `true`: it is saved as given; `false`: it is gone, and nothing was written; a
-   *   text: it was merged, and this is what is stored now; `null`: another program has given
-   *   the session another id, with grace, and it is saved there: send the client no cookie.
-   */
-  update(ticket: number, baseJson: string, payloadJson: string, ttlSeconds: number, nowMs: number): number | boolean | string | null | StoreFault
-  /**
-   * Saves what a request made of the payload that it loaded, under another id. The new record
-   * is there before the old one goes.
-   *
-   * @param baseJson The payload as it was loaded.
-   * @param payloadJson The session as it is to be, under its new id.
-   * @param ttlSeconds More than 0; rounded up to whole seconds.
-   * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-   * @returns As `update` does. A fault that says `saved` means that the record under the old
-   *   id may still be there.
-   */
-  regenerate(ticket: number, baseJson: string, payloadJson: string, ttlSeconds: number, nowMs: number): number | boolean | string | StoreFault
-  /**
-   * Writes a payload under its own id, whatever is there or not, and starts its TTL anew. The
-   * last write wins: `update` loses nothing.
-   *
-   * @param payloadJson An object with `id`, `data` and `flash_next`, as JSON text.
-   * @param ttlSeconds More than 0; rounded up to whole seconds.
-   * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-   */
-  save(ticket: number, payloadJson: string, ttlSeconds: number, nowMs: number): number | undefined | StoreFault
-  /**
-   * Starts the TTL of a record anew.
-   *
-   * @param ttlSeconds More than 0; rounded up to whole seconds.
-   * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-   * @returns Whether there is such a record.
-   */
-  touch(ticket: number, id: string, ttlSeconds: number, nowMs: number): number | boolean | StoreFault
-  /**
-   * Removes a record. To remove what is absent succeeds; a fault means that the record may
-   * still be there.
-   */
-  destroy(ticket: number, id: string): number | undefined | StoreFault
-  /** What the store did so far. All zeros once it is closed. */
-  stats(): StoreStats
-  /**
-   * Ends threads and connections. Calls that the store has by now are still answered, if it
-   * answers; those that it does not answer, and those that come, fail with
-   * `ERR_SESSION_STORE_CLOSED`. Twice is as good as once.
-   *
-   * A file with `eventual` durability is written out before this returns.
-   */
-  close(): void
-}
-
-/**
  * Makes a codec.
  *
  * @param secrets The first one signs, all of them verify. At least one; none empty.
  * @throws An error with the code `ERR_SESSION_CONFIG`.
  */
 export declare function createCodec(secrets: Array<string>): NativeCodec
+
+/**
+ * Makes a store in a file. Opens it, which repairs a file that was not closed in order.
+ *
+ * @throws An error with the code `ERR_SESSION_STORE_FILE`, whose message says why.
+ */
+export declare function createFileCalls(options: FileOptions, drain: (settled: unknown[]) => void): StoreCalls
+
+/**
+ * Makes a store in the memory of this process.
+ *
+ * @throws An error with the code `ERR_SESSION_CONFIG`.
+ */
+export declare function createMemoryCalls(options: MemoryOptions, drain: (settled: unknown[]) => void): StoreCalls
+
+/**
+ * Makes a store in Redis. Connects when it is first used.
+ *
+ * @throws An error with the code `ERR_SESSION_CONFIG`.
+ */
+export declare function createRedisCalls(options: RedisOptions, drain: (settled: unknown[]) => void): StoreCalls
 
 /** Settings of a store in a file. */
 export interface FileOptions {
@@ -205,6 +122,83 @@ export interface RedisOptions {
   poolSize: number
   /** Milliseconds that one call may take, the wait for a connection included. */
   deadlineMs: number
+}
+
+/**
+ * Calls to a home for payloads on the server. `NativeStore` makes promises of them.
+ *
+ * These are plain functions, which need no `this`. Each call takes a ticket: any number that no
+ * other call has at the time. It returns the ticket if the answer comes later, through the
+ * `drain` that the store was made with; else the answer itself. No call occupies the thread pool
+ * of libuv.
+ *
+ * `nowMs` is milliseconds since the Unix epoch, as `Date.now()` gives them; `ttlSeconds` is more
+ * than 0, and rounded up to whole seconds; a payload is an object with `id`, `data` and
+ * `flash_next`, as JSON text. What is none of that throws, with a `code`.
+ */
+export interface StoreCalls {
+  /**
+   * Reads a payload.
+   *
+   * Answers the payload as JSON text, or `null` if there is none, or no longer. So it does if
+   * `id` could not name a record.
+   */
+  load: (ticket: number, id: string, nowMs: number) => number | string | null | StoreFault
+  /**
+   * Writes a payload under its own id if there is no such record yet.
+   *
+   * Answers `false` if there is one, and nothing was written.
+   */
+  create: (ticket: number, payloadJson: string, ttlSeconds: number, nowMs: number) => number | boolean | StoreFault
+  /**
+   * Saves what a request made of the payload that it loaded.
+   *
+   * What other requests have written meanwhile is kept: whole top-level keys are merged. A
+   * session that is gone, destroyed or expired, stays gone.
+   *
+   * `baseJson` is the payload as it was loaded, `payloadJson` the same session as it is to be.
+   *
+   * Answers `true`: it is saved as given; `false`: it is gone, and nothing was written; a
+   * text: it was merged, and this is what is stored now; `null`: another program has given the
+   * session another id, with grace, and it is saved there: send the client no cookie.
+   */
+  update: (ticket: number, baseJson: string, payloadJson: string, ttlSeconds: number, nowMs: number) => number | boolean | string | null | StoreFault
+  /**
+   * Saves what a request made of the payload that it loaded, under another id: that of
+   * `payloadJson`. The new record is there before the old one goes.
+   *
+   * Answers as `update` does. A fault that says `saved` means that the record under the old
+   * id may still be there.
+   */
+  regenerate: (ticket: number, baseJson: string, payloadJson: string, ttlSeconds: number, nowMs: number) => number | boolean | string | StoreFault
+  /**
+   * Writes a payload under its own id, whatever is there or not, and starts its TTL anew. The
+   * last write wins: `update` loses nothing.
+   */
+  save: (ticket: number, payloadJson: string, ttlSeconds: number, nowMs: number) => number | undefined | StoreFault
+  /** Starts the TTL of a record anew. Answers whether there is such a record. */
+  touch: (ticket: number, id: string, ttlSeconds: number, nowMs: number) => number | boolean | StoreFault
+  /**
+   * Removes a record. To remove what is absent succeeds; a fault means that the record may
+   * still be there.
+   */
+  destroy: (ticket: number, id: string) => number | undefined | StoreFault
+  /**
+   * Hands over the calls that have been gathered. Call it soon after calls that returned
+   * their tickets, once for all of them: until then nothing comes of them. `null` if this store
+   * gathers none.
+   */
+  flush?: (() => void) | null
+  /** What the store did so far. All zeros once it is closed. */
+  stats: () => StoreStats
+  /**
+   * Ends threads and connections. Calls that the store has by now are still answered, if it
+   * answers; those that it does not answer, and those that come, fail with
+   * `ERR_SESSION_STORE_CLOSED`. Twice is as good as once.
+   *
+   * A file with `eventual` durability is written out before this returns.
+   */
+  close: () => void
 }
 
 /** How a call to a store failed. */

@@ -4,7 +4,7 @@
 //!   submit -> Call -> store --+-- answered before submit returns --> the result of submit
 //!                             +-- later, on a worker thread --> queue --first one in--> wake
 //!                                                                |
-//!   JavaScript's thread          drain(tickets, answers)  <------+     takes all that is there
+//!   JavaScript's thread          drain([ticket, answer, ..])  <--+     takes all that is there
 //! ```
 //!
 //! JavaScript numbers its calls with tickets and keeps the promises; here are only the numbers.
@@ -16,14 +16,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{Either, Either5, FnArgs, Function, Null, Result};
+use napi::bindgen_prelude::{FnArgs, Function, Result};
 use napi::threadsafe_function::{
     ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode,
 };
 use napi::{Env, Status};
 use rudder_session::StoreError;
 
-use crate::fault::{Fault, StoreFault};
+use crate::fault::Fault;
 
 /// What a call comes to.
 #[derive(Debug)]
@@ -37,17 +37,15 @@ pub(crate) enum Answer {
     Text(String),
 }
 
-/// An answer as JavaScript gets it. Only faults are objects.
-pub(crate) type JsAnswer = Either5<(), Null, bool, String, StoreFault>;
+/// Answers, each with its ticket, as JavaScript gets them: one after the other in one array.
+#[derive(Default)]
+pub(crate) struct Settled(pub(crate) Vec<(u32, Answer)>);
 
-/// What JavaScript gets for a call: its ticket if the answer comes later, else the answer.
-pub(crate) type Submitted = Either<u32, JsAnswer>;
-
-/// The JavaScript function that takes tickets, and their answers in the same order.
+/// The JavaScript function that takes answers.
 pub(crate) type Drain<'a> = Function<'a, Drained, ()>;
 
 /// The arguments of a [`Drain`].
-type Drained = FnArgs<(Vec<u32>, Vec<JsAnswer>)>;
+type Drained = FnArgs<(Settled,)>;
 
 /// Weak: what keeps a process alive is a ticket that is out, not a store.
 type Wake = ThreadsafeFunction<(), (), Drained, Status, false, true>;
@@ -79,37 +77,50 @@ impl Answers {
         // Not the answers themselves: they own what calls this, and would never go.
         let owner = Arc::downgrade(&answers);
         let take = move |context: ThreadsafeCallContext<()>| {
-            let taken = queue.take();
-            if queue.settle(taken.0.len()) == 0
+            let settled = queue.take();
+            if queue.settle(settled.0.len()) == 0
                 && let Some(owner) = owner.upgrade()
             {
                 owner.keep_alive(context.env, false)?;
             }
-            Ok(FnArgs::from(taken))
+            Ok(FnArgs::from((settled,)))
         };
         let wake = drain.build_threadsafe_function().weak::<true>().build_callback(take)?;
         *lock(&answers.wake) = Some(wake);
         Ok(answers)
     }
 
-    /// Has `ask` hand a call to a store. On JavaScript's thread.
+    /// Has `ask` hand a call to a store. On JavaScript's thread. `None` if the answer comes later.
     pub(crate) fn submit(
         self: &Arc<Self>,
         env: Env,
         ticket: u32,
         ask: impl FnOnce(Call),
-    ) -> Result<Submitted> {
+    ) -> Result<Option<Answer>> {
         self.queue.expect(ticket);
         let call = Call { ticket, answers: Some(Arc::clone(self)) };
         // The panic hook has printed it, and the call is answered as lost.
         let _ = catch_unwind(AssertUnwindSafe(|| ask(call)));
         if let Some(answer) = self.queue.answered_meanwhile() {
-            return Ok(Either::B(answer.into()));
+            return Ok(Some(answer));
         }
+        self.hand_out(env)?;
+        Ok(None)
+    }
+
+    /// A call that is answered later, whatever becomes of it. On JavaScript's thread.
+    pub(crate) fn call_later(self: &Arc<Self>, env: Env, ticket: u32) -> Result<Call> {
+        self.hand_out(env)?;
+        self.queue.under_way.fetch_add(1, Ordering::Relaxed);
+        Ok(Call { ticket, answers: Some(Arc::clone(self)) })
+    }
+
+    /// One more ticket is out.
+    fn hand_out(&self, env: Env) -> Result<()> {
         if self.queue.unsettled.fetch_add(1, Ordering::Relaxed) == 0 {
             self.keep_alive(env, true)?;
         }
-        Ok(Either::A(ticket))
+        Ok(())
     }
 
     /// Tickets that are out.
@@ -170,16 +181,15 @@ struct Queue {
     state: Mutex<State>,
     /// Rings when the store has nothing to do.
     idle: Condvar,
+    /// Calls that the store has.
+    under_way: AtomicUsize,
     /// Changed on JavaScript's thread only.
     unsettled: AtomicUsize,
 }
 
 #[derive(Default)]
 struct State {
-    tickets: Vec<u32>,
-    answers: Vec<JsAnswer>,
-    /// Calls that the store has.
-    under_way: usize,
+    answers: Vec<(u32, Answer)>,
     /// The call that is being submitted, and its answer if that is there already.
     submitting: Option<u32>,
     meanwhile: Option<Answer>,
@@ -187,9 +197,8 @@ struct State {
 
 impl Queue {
     fn expect(&self, ticket: u32) {
-        let mut state = lock(&self.state);
-        state.submitting = Some(ticket);
-        state.under_way += 1;
+        lock(&self.state).submitting = Some(ticket);
+        self.under_way.fetch_add(1, Ordering::Relaxed);
     }
 
     fn answered_meanwhile(&self) -> Option<Answer> {
@@ -201,22 +210,19 @@ impl Queue {
     /// Whether JavaScript must be woken for it.
     fn push(&self, ticket: u32, answer: Answer) -> bool {
         let mut state = lock(&self.state);
-        state.under_way -= 1;
-        if state.under_way == 0 {
+        if self.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.idle.notify_all();
         }
         if state.submitting == Some(ticket) {
             state.meanwhile = Some(answer);
             return false;
         }
-        state.tickets.push(ticket);
-        state.answers.push(answer.into());
-        state.tickets.len() == 1
+        state.answers.push((ticket, answer));
+        state.answers.len() == 1
     }
 
-    fn take(&self) -> (Vec<u32>, Vec<JsAnswer>) {
-        let mut state = lock(&self.state);
-        (std::mem::take(&mut state.tickets), std::mem::take(&mut state.answers))
+    fn take(&self) -> Settled {
+        Settled(std::mem::take(&mut lock(&self.state).answers))
     }
 
     /// How many tickets are still out when `count` more are settled.
@@ -226,19 +232,8 @@ impl Queue {
 
     fn wait_until_idle(&self, patience: Duration) {
         let state = lock(&self.state);
-        let _ = self.idle.wait_timeout_while(state, patience, |state| state.under_way > 0);
-    }
-}
-
-impl From<Answer> for JsAnswer {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Done => Self::A(()),
-            Answer::None => Self::B(Null),
-            Answer::Flag(flag) => Self::C(flag),
-            Answer::Text(text) => Self::D(text),
-            Answer::Fault(fault) => Self::E(fault.into()),
-        }
+        let is_busy = |_: &mut State| self.under_way.load(Ordering::Relaxed) > 0;
+        let _ = self.idle.wait_timeout_while(state, patience, is_busy);
     }
 }
 
@@ -256,9 +251,8 @@ const GRACE: Duration = Duration::from_millis(100);
 mod tests {
     use super::*;
 
-    fn answered(queue: &Queue) -> (Vec<u32>, usize) {
-        let (tickets, answers) = queue.take();
-        (tickets, answers.len())
+    fn answered(queue: &Queue) -> Vec<u32> {
+        queue.take().0.into_iter().map(|(ticket, _)| ticket).collect()
     }
 
     #[test]
@@ -270,7 +264,7 @@ mod tests {
         assert!(queue.push(0, Answer::Done));
         assert!(!queue.push(1, Answer::Done));
         assert!(!queue.push(2, Answer::Done));
-        assert_eq!(answered(&queue), (vec![0, 1, 2], 3));
+        assert_eq!(answered(&queue), [0, 1, 2]);
         assert!(queue.push(3, Answer::Done));
     }
 
@@ -282,7 +276,7 @@ mod tests {
         assert!(!queue.push(7, Answer::Flag(true)));
 
         assert!(matches!(queue.answered_meanwhile(), Some(Answer::Flag(true))));
-        assert_eq!(answered(&queue), (vec![], 0));
+        assert_eq!(answered(&queue), [0; 0]);
     }
 
     #[test]
@@ -297,7 +291,7 @@ mod tests {
 
         queue.wait_until_idle(Duration::from_secs(20));
 
-        assert_eq!(answered(&queue), (vec![1], 1));
+        assert_eq!(answered(&queue), [1]);
         assert!(worker.join().is_ok());
     }
 

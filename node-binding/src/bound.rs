@@ -12,6 +12,7 @@
 //!
 //! Knows no codec and no store. All of the `unsafe` that it takes is here.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +23,7 @@ use napi::bindgen_prelude::{Error, Result, Status, ToNapiValue, TypeName, ValueT
 use napi::{Env, JsError, sys};
 
 use crate::fault::Fault;
+use crate::values::{Made, latin1_string, string};
 
 /// A function that JavaScript has not got yet.
 pub(crate) struct BoundFunction<S: 'static> {
@@ -63,6 +65,13 @@ pub(crate) enum Thrown {
     Fault(Fault),
     /// Node did not do as it was asked, for want of memory in most cases.
     Node(sys::napi_status),
+    Other(Error),
+}
+
+impl From<Error> for Thrown {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
 }
 
 impl From<Fault> for Thrown {
@@ -88,12 +97,47 @@ impl<'call> Call<'call> {
         Ok(())
     }
 
+    /// Reads a string.
+    pub(crate) fn string(&self, index: usize) -> std::result::Result<String, Thrown> {
+        self.with_text(index, str::to_owned)
+    }
+
+    /// Reads a string that is needed no longer than `read` takes.
+    pub(crate) fn with_text<T>(
+        &self,
+        index: usize,
+        read: impl FnOnce(&str) -> T,
+    ) -> std::result::Result<T, Thrown> {
+        TEXT.with_borrow_mut(|text| {
+            self.text(index, text)?;
+            let read = match str::from_utf8(text) {
+                Ok(text) => read(text),
+                // It cannot come to that: Node writes UTF-8.
+                Err(_) => read(&String::from_utf8_lossy(text)),
+            };
+            if text.capacity() > 4 * TEXT_ROOM {
+                *text = Vec::new();
+            }
+            Ok(read)
+        })
+    }
+
     pub(crate) fn number(&self, index: usize) -> std::result::Result<f64, Thrown> {
         let mut number = 0.0;
         // SAFETY: `env` and the value are those of this call; a wrong type is answered with a
         // status.
         let status =
             unsafe { sys::napi_get_value_double(self.env, self.arguments[index], &mut number) };
+        argument(status, index, "a number")?;
+        Ok(number)
+    }
+
+    /// A whole number from 0 to `u32::MAX`; others wrap round.
+    pub(crate) fn index(&self, index: usize) -> std::result::Result<u32, Thrown> {
+        let mut number = 0;
+        // SAFETY: as for `number`.
+        let status =
+            unsafe { sys::napi_get_value_uint32(self.env, self.arguments[index], &mut number) };
         argument(status, index, "a number")?;
         Ok(number)
     }
@@ -109,43 +153,48 @@ impl<'call> Call<'call> {
 
     /// Returns text that is UTF-8; what is not becomes U+FFFD.
     pub(crate) fn return_text(&self, text: &[u8]) -> std::result::Result<Returned<'call>, Thrown> {
-        if text.is_ascii() {
-            return self.return_ascii(text);
-        }
-        let mut value = ptr::null_mut();
-        let (from, len) = (text.as_ptr().cast(), text.len() as isize);
-        // SAFETY: `text` is readable for its length, and Node copies it.
-        let status = unsafe { sys::napi_create_string_utf8(self.env, from, len, &mut value) };
-        self.returned(status, value)
+        self.returned(string(self.env, text))
     }
 
     /// Returns text that is known to be ASCII, which is cheaper.
     pub(crate) fn return_ascii(&self, text: &[u8]) -> std::result::Result<Returned<'call>, Thrown> {
-        let mut value = ptr::null_mut();
-        let (from, len) = (text.as_ptr().cast(), text.len() as isize);
-        // SAFETY: as for `return_text`; a byte of any value is a character of Latin-1.
-        let status = unsafe { sys::napi_create_string_latin1(self.env, from, len, &mut value) };
-        self.returned(status, value)
+        self.returned(latin1_string(self.env, text))
+    }
+
+    /// Returns any other value.
+    pub(crate) fn return_value(
+        &self,
+        value: impl ToNapiValue,
+    ) -> std::result::Result<Returned<'call>, Thrown> {
+        // SAFETY: `env` is that of this call.
+        let value = unsafe { ToNapiValue::to_napi_value(self.env, value) }?;
+        Ok(Returned { value, scope: PhantomData })
+    }
+
+    /// Returns the argument with this index.
+    pub(crate) fn return_argument(&self, index: usize) -> Returned<'call> {
+        Returned { value: self.arguments[index], scope: PhantomData }
+    }
+
+    /// The thread's JavaScript.
+    pub(crate) fn env(&self) -> Env {
+        Env::from_raw(self.env)
     }
 
     pub(crate) fn return_null(&self) -> std::result::Result<Returned<'call>, Thrown> {
         let mut value = ptr::null_mut();
         // SAFETY: `env` is that of this call.
         let status = unsafe { sys::napi_get_null(self.env, &mut value) };
-        self.returned(status, value)
+        self.returned(if status == sys::Status::napi_ok { Ok(value) } else { Err(status) })
     }
 
     pub(crate) fn return_undefined(&self) -> Returned<'call> {
         Returned { value: ptr::null_mut(), scope: PhantomData }
     }
 
-    fn returned(
-        &self,
-        status: sys::napi_status,
-        value: sys::napi_value,
-    ) -> std::result::Result<Returned<'call>, Thrown> {
-        let returned = Returned { value, scope: PhantomData };
-        if status == sys::Status::napi_ok { Ok(returned) } else { Err(Thrown::Node(status)) }
+    fn returned(&self, made: Made) -> std::result::Result<Returned<'call>, Thrown> {
+        let value = made.map_err(Thrown::Node)?;
+        Ok(Returned { value, scope: PhantomData })
     }
 
     /// Writes a string to the start of `text`, and a NUL after it: as much as there is room for.
@@ -206,6 +255,7 @@ impl Thrown {
             }
             Self::Fault(fault) => fault.into_error(env),
             Self::Node(status) => Error::from_status(Status::from(status)),
+            Self::Other(error) => error,
         };
         // SAFETY: `env` is that of the call, which is under way.
         unsafe { JsError::from(error).throw_into(env.raw()) };
@@ -305,8 +355,13 @@ impl<S: 'static> TypeName for BoundFunction<S> {
     }
 }
 
+thread_local! {
+    /// Where strings are read to.
+    static TEXT: RefCell<Vec<u8>> = RefCell::default();
+}
+
 /// Of one function.
-const MAX_ARGUMENTS: usize = 4;
+const MAX_ARGUMENTS: usize = 5;
 
 /// Bytes that are there for a string before its length is known. V8 measures a string first if
 /// there is not room for three times its characters: a cookie of 4 KiB is not measured.

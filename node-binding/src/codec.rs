@@ -160,7 +160,7 @@ fn find<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     cookie::find(header, name).filter(|value| !value.is_empty())
 }
 
-fn time(call: &Call<'_>, index: usize) -> std::result::Result<UnixMillis, Thrown> {
+pub(crate) fn time(call: &Call<'_>, index: usize) -> std::result::Result<UnixMillis, Thrown> {
     let unix_ms = call.number(index)?;
     UnixMillis::from_f64(unix_ms).ok_or_else(|| Fault::argument(NO_TIME).into())
 }
@@ -197,10 +197,5 @@ fn with_buffers<T>(call: impl FnOnce(&mut Buffers) -> T) -> T {
 
 /// The largest buffer that is kept for the next call: more than any cookie takes.
 const KEPT_BYTES: usize = 64 * 1024;
-
-/// The instant that `Date.now()` names.
-pub(crate) fn instant(env: Env, unix_ms: f64) -> Result<UnixMillis> {
-    UnixMillis::from_f64(unix_ms).ok_or_else(|| Fault::argument(NO_TIME).into_error(env))
-}
 
 const NO_TIME: &str = "time: must be a finite number";

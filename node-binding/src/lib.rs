@@ -7,19 +7,21 @@
 //!   answers   brings the answers to JavaScript's thread, many at a time
 //!   options   how a store is set up
 //!   stats     what a store did
+//!   values    JavaScript values of what is answered
 //!   fault     errors of the engine as JavaScript errors with a `code`
 //! ```
 //!
 //! Nothing here knows cookie headers, flash or dirtiness, nor makes a promise: that is
 //! TypeScript. Every exported function catches panics, and no call occupies a thread of libuv.
 
+#![allow(unreachable_pub, reason = "what napi exports must be `pub`")]
+#![cfg_attr(test, allow(dead_code, reason = "nothing is exported from the tests"))]
+
 mod answers;
-#[cfg_attr(test, allow(dead_code, reason = "nothing is exported from the tests"))]
 mod bound;
-#[cfg_attr(test, allow(dead_code, reason = "nothing is exported from the tests"))]
-#[allow(unreachable_pub, reason = "a function that napi exports must be `pub`")]
 mod codec;
 mod fault;
 mod options;
 mod stats;
 mod store;
+mod values;

@@ -2,296 +2,349 @@
 //!
 //! ```text
 //!   call(ticket, ..) -> Metered -> memory, and loads from a file: answered at once
-//!                               -> redis, and writes to a file: answered later, see answers
+//!                               -> writes to a file: answered later, see answers
+//!                    -> gathered --flush--> Metered -> redis: answered later
 //! ```
+//!
+//! To wake another thread costs more than all the rest of a call, so those for Redis are gathered
+//! until JavaScript has no more of them, and handed over together.
 //!
 //! A thin layer: what an update or a regeneration is made of is the engine's, and which of them
 //! a request needs is TypeScript's.
 
 // Doc comments below are JSDoc: napi copies them into `native.d.ts` as they are.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::Env;
-use napi::bindgen_prelude::{Either, Result};
+use napi::bindgen_prelude::Result;
 use napi_derive::napi;
-use rudder_session::store::{self, Metered, Regenerated, Reply, Request, StoreFigures, Updated};
+use rudder_session::store::{
+    self, Metered, Regenerated, Reply, Request, StoreFigures, Submission, Updated,
+};
 use rudder_session::{
     FileConfig, FileStore, MemoryStore, Payload, RedisStore, SessionId, Store, StoreError, Ttl,
+    UnixMillis,
 };
 
-use crate::answers::{Answer, Answers, Call, Drain, Submitted};
-use crate::codec::instant;
+use crate::answers::{Answer, Answers, Call as Asked, Drain};
+use crate::bound::{BoundFunction, Call, Returned, Thrown};
+use crate::codec::time;
 use crate::fault::Fault;
 use crate::options::{FileOptions, MemoryOptions, RedisOptions};
 use crate::stats::StoreStats;
 
 /// Calls to a home for payloads on the server. `NativeStore` makes promises of them.
 ///
-/// Each call takes a ticket: any number that no other call has at the time. It returns the
-/// ticket if the answer comes later, through the `drain` that the store was made with; else the
-/// answer itself. No call occupies the thread pool of libuv.
-#[napi]
+/// These are plain functions, which need no `this`. Each call takes a ticket: any number that no
+/// other call has at the time. It returns the ticket if the answer comes later, through the
+/// `drain` that the store was made with; else the answer itself. No call occupies the thread pool
+/// of libuv.
+///
+/// `nowMs` is milliseconds since the Unix epoch, as `Date.now()` gives them; `ttlSeconds` is more
+/// than 0, and rounded up to whole seconds; a payload is an object with `id`, `data` and
+/// `flash_next`, as JSON text. What is none of that throws, with a `code`.
+#[napi(object, object_from_js = false)]
 pub struct StoreCalls {
-    place: Arc<Place>,
-    answers: Arc<Answers>,
-}
-
-type SharedStore = Arc<Metered<Box<dyn Store>>>;
-
-/// Where the store is until it is closed.
-struct Place {
-    store: Mutex<Option<SharedStore>>,
-}
-
-#[napi]
-impl StoreCalls {
-    /// A store in the memory of this process.
-    ///
-    /// @throws An error with the code `ERR_SESSION_CONFIG`.
-    #[napi(factory, catch_unwind)]
-    pub fn memory(
-        env: Env,
-        options: MemoryOptions,
-        #[napi(ts_arg_type = "(tickets: number[], answers: unknown[]) => void")] drain: Drain<'_>,
-    ) -> Result<Self> {
-        let store = MemoryStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
-        Self::new(env, Place::new(store?), &drain)
-    }
-
-    /// A store in a file. Opens it, which repairs a file that was not closed in order.
-    ///
-    /// @throws An error with the code `ERR_SESSION_STORE_FILE`, whose message says why.
-    #[napi(factory, catch_unwind)]
-    pub fn file(
-        env: Env,
-        options: FileOptions,
-        #[napi(ts_arg_type = "(tickets: number[], answers: unknown[]) => void")] drain: Drain<'_>,
-    ) -> Result<Self> {
-        let config = FileConfig::try_from(options)
-            .map_err(|message| Fault::argument(message).into_error(env))?;
-        let store = FileStore::open(config).map_err(|it| Fault::from(it).into_error(env))?;
-        let place = Place::new(store);
-        // Hooks run in reverse: before this one, calls under way have been waited for.
-        env.add_env_cleanup_hook(Arc::downgrade(&place), |place| {
-            if let Some(place) = place.upgrade() {
-                place.close();
-            }
-        })?;
-        Self::new(env, place, &drain)
-    }
-
-    /// A store in Redis. Connects when it is first used.
-    ///
-    /// @throws An error with the code `ERR_SESSION_CONFIG`.
-    #[napi(factory, catch_unwind)]
-    pub fn redis(
-        env: Env,
-        options: RedisOptions,
-        #[napi(ts_arg_type = "(tickets: number[], answers: unknown[]) => void")] drain: Drain<'_>,
-    ) -> Result<Self> {
-        let store = RedisStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
-        Self::new(env, Place::new(store?), &drain)
-    }
-
     /// Reads a payload.
     ///
-    /// @param id The session id; one that could not name a record is answered with `null`.
-    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-    /// @returns The payload as JSON text, or `null` if there is none, or no longer.
-    #[napi(catch_unwind, ts_return_type = "number | string | null | StoreFault")]
-    pub fn load(&self, env: Env, ticket: u32, id: String, now_ms: f64) -> Result<Submitted> {
-        let now = instant(env, now_ms)?;
-        self.call(env, ticket, |store, call| match SessionId::parse(&id) {
-            Some(id) => store.submit(Request::Load { id }, now, answer(call)),
-            None => call.finish(Ok(Answer::None)),
-        })
-    }
-
+    /// Answers the payload as JSON text, or `null` if there is none, or no longer. So it does if
+    /// `id` could not name a record.
+    #[napi(ts_type = "(ticket: number, id: string, nowMs: number) => \
+                      number | string | null | StoreFault")]
+    pub load: BoundFunction<Calls>,
     /// Writes a payload under its own id if there is no such record yet.
     ///
-    /// @param payloadJson An object with `id`, `data` and `flash_next`, as JSON text.
-    /// @param ttlSeconds More than 0; rounded up to whole seconds.
-    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-    /// @returns `false` if there is one, and nothing was written.
-    #[napi(catch_unwind, ts_return_type = "number | boolean | StoreFault")]
-    pub fn create(
-        &self,
-        env: Env,
-        ticket: u32,
-        payload_json: String,
-        ttl_seconds: f64,
-        now_ms: f64,
-    ) -> Result<Submitted> {
-        let (payload, ttl) = (payload(env, payload_json)?, ttl(env, ttl_seconds)?);
-        let now = instant(env, now_ms)?;
-        self.call(env, ticket, |store, call| {
-            store.submit(Request::Create { payload, ttl }, now, answer(call));
-        })
-    }
-
+    /// Answers `false` if there is one, and nothing was written.
+    #[napi(
+        ts_type = "(ticket: number, payloadJson: string, ttlSeconds: number, nowMs: number) => \
+                   number | boolean | StoreFault"
+    )]
+    pub create: BoundFunction<Calls>,
     /// Saves what a request made of the payload that it loaded.
     ///
     /// What other requests have written meanwhile is kept: whole top-level keys are merged. A
     /// session that is gone, destroyed or expired, stays gone.
     ///
-    /// @param baseJson The payload as it was loaded.
-    /// @param payloadJson The same session as it is to be, under the same id.
-    /// @param ttlSeconds More than 0; rounded up to whole seconds.
-    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-    /// @returns `true`: it is saved as given; `false`: it is gone, and nothing was written; a
-    ///   text: it was merged, and this is what is stored now; `null`: another program has given
-    ///   the session another id, with grace, and it is saved there: send the client no cookie.
-    #[napi(catch_unwind, ts_return_type = "number | boolean | string | null | StoreFault")]
-    pub fn update(
-        &self,
-        env: Env,
-        ticket: u32,
-        base_json: String,
-        payload_json: String,
-        ttl_seconds: f64,
-        now_ms: f64,
-    ) -> Result<Submitted> {
-        let (base, payload) = (payload(env, base_json)?, payload(env, payload_json)?);
-        let (ttl, now) = (ttl(env, ttl_seconds)?, instant(env, now_ms)?);
-        self.call(env, ticket, |store, call| {
-            store::submit_update(store, &base, &payload, ttl, now, |outcome| {
-                call.finish(outcome.map(|updated| match updated {
-                    Updated::Gone => Answer::Flag(false),
-                    Updated::Merged(stored) => Answer::Text(stored.into_json()),
-                    // The cookie for the id that this request knows must not go out again.
-                    Updated::Moved(_) => Answer::None,
-                    Updated::Saved => Answer::Flag(true),
-                }));
-            });
-        })
-    }
-
-    /// Saves what a request made of the payload that it loaded, under another id. The new record
-    /// is there before the old one goes.
+    /// `baseJson` is the payload as it was loaded, `payloadJson` the same session as it is to be.
     ///
-    /// @param baseJson The payload as it was loaded.
-    /// @param payloadJson The session as it is to be, under its new id.
-    /// @param ttlSeconds More than 0; rounded up to whole seconds.
-    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-    /// @returns As `update` does. A fault that says `saved` means that the record under the old
-    ///   id may still be there.
-    #[napi(catch_unwind, ts_return_type = "number | boolean | string | StoreFault")]
-    pub fn regenerate(
-        &self,
-        env: Env,
-        ticket: u32,
-        base_json: String,
-        payload_json: String,
-        ttl_seconds: f64,
-        now_ms: f64,
-    ) -> Result<Submitted> {
-        let (base, payload) = (payload(env, base_json)?, payload(env, payload_json)?);
-        let (ttl, now) = (ttl(env, ttl_seconds)?, instant(env, now_ms)?);
-        let given = payload.as_json().to_owned();
-        self.call(env, ticket, |store, call| {
-            store::submit_regenerate(store, &base, &payload, ttl, now, move |outcome| {
-                call.finish(outcome.map(|regenerated| match regenerated {
-                    Regenerated::Gone => Answer::Flag(false),
-                    Regenerated::Done(stored) if stored.as_json() == given => Answer::Flag(true),
-                    Regenerated::Done(stored) => Answer::Text(stored.into_json()),
-                    Regenerated::OldRemains(_, error) => Answer::Fault(Fault::old_remains(error)),
-                }));
-            });
-        })
-    }
-
+    /// Answers `true`: it is saved as given; `false`: it is gone, and nothing was written; a
+    /// text: it was merged, and this is what is stored now; `null`: another program has given the
+    /// session another id, with grace, and it is saved there: send the client no cookie.
+    #[napi(ts_type = "(ticket: number, baseJson: string, payloadJson: string, \
+                      ttlSeconds: number, nowMs: number) => \
+                      number | boolean | string | null | StoreFault")]
+    pub update: BoundFunction<Calls>,
+    /// Saves what a request made of the payload that it loaded, under another id: that of
+    /// `payloadJson`. The new record is there before the old one goes.
+    ///
+    /// Answers as `update` does. A fault that says `saved` means that the record under the old
+    /// id may still be there.
+    #[napi(ts_type = "(ticket: number, baseJson: string, payloadJson: string, \
+                      ttlSeconds: number, nowMs: number) => \
+                      number | boolean | string | StoreFault")]
+    pub regenerate: BoundFunction<Calls>,
     /// Writes a payload under its own id, whatever is there or not, and starts its TTL anew. The
     /// last write wins: `update` loses nothing.
-    ///
-    /// @param payloadJson An object with `id`, `data` and `flash_next`, as JSON text.
-    /// @param ttlSeconds More than 0; rounded up to whole seconds.
-    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-    #[napi(catch_unwind, ts_return_type = "number | undefined | StoreFault")]
-    pub fn save(
-        &self,
-        env: Env,
-        ticket: u32,
-        payload_json: String,
-        ttl_seconds: f64,
-        now_ms: f64,
-    ) -> Result<Submitted> {
-        let (payload, ttl) = (payload(env, payload_json)?, ttl(env, ttl_seconds)?);
-        let now = instant(env, now_ms)?;
-        self.call(env, ticket, |store, call| {
-            store.submit(Request::Save { payload, ttl }, now, answer(call));
-        })
-    }
-
-    /// Starts the TTL of a record anew.
-    ///
-    /// @param ttlSeconds More than 0; rounded up to whole seconds.
-    /// @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
-    /// @returns Whether there is such a record.
-    #[napi(catch_unwind, ts_return_type = "number | boolean | StoreFault")]
-    pub fn touch(
-        &self,
-        env: Env,
-        ticket: u32,
-        id: String,
-        ttl_seconds: f64,
-        now_ms: f64,
-    ) -> Result<Submitted> {
-        let (ttl, now) = (ttl(env, ttl_seconds)?, instant(env, now_ms)?);
-        self.call(env, ticket, |store, call| match SessionId::parse(&id) {
-            Some(id) => store.submit(Request::Touch { id, ttl }, now, answer(call)),
-            None => call.finish(Ok(Answer::Flag(false))),
-        })
-    }
-
+    #[napi(
+        ts_type = "(ticket: number, payloadJson: string, ttlSeconds: number, nowMs: number) => \
+                   number | undefined | StoreFault"
+    )]
+    pub save: BoundFunction<Calls>,
+    /// Starts the TTL of a record anew. Answers whether there is such a record.
+    #[napi(ts_type = "(ticket: number, id: string, ttlSeconds: number, nowMs: number) => \
+                   number | boolean | StoreFault")]
+    pub touch: BoundFunction<Calls>,
     /// Removes a record. To remove what is absent succeeds; a fault means that the record may
     /// still be there.
-    #[napi(catch_unwind, ts_return_type = "number | undefined | StoreFault")]
-    pub fn destroy(&self, env: Env, ticket: u32, id: String) -> Result<Submitted> {
-        let now = instant(env, 0.0)?;
-        self.call(env, ticket, |store, call| match SessionId::parse(&id) {
-            Some(id) => store.submit(Request::Destroy { id }, now, answer(call)),
-            None => call.finish(Ok(Answer::Done)),
-        })
-    }
-
+    #[napi(ts_type = "(ticket: number, id: string) => number | undefined | StoreFault")]
+    pub destroy: BoundFunction<Calls>,
+    /// Hands over the calls that have been gathered. Call it soon after calls that returned
+    /// their tickets, once for all of them: until then nothing comes of them. `null` if this store
+    /// gathers none.
+    #[napi(ts_type = "(() => void) | null")]
+    pub flush: Option<BoundFunction<Calls>>,
     /// What the store did so far. All zeros once it is closed.
-    #[napi(catch_unwind)]
-    pub fn stats(&self) -> Result<StoreStats> {
-        let figures =
-            self.place.store().map_or_else(StoreFigures::default, |store| store.figures());
-        Ok(StoreStats::new(&figures, self.answers.unsettled()))
-    }
-
+    #[napi(ts_type = "() => StoreStats")]
+    pub stats: BoundFunction<Calls>,
     /// Ends threads and connections. Calls that the store has by now are still answered, if it
     /// answers; those that it does not answer, and those that come, fail with
     /// `ERR_SESSION_STORE_CLOSED`. Twice is as good as once.
     ///
     /// A file with `eventual` durability is written out before this returns.
-    #[napi(catch_unwind)]
-    pub fn close(&self) -> Result<()> {
-        self.answers.close();
-        self.place.close();
-        Ok(())
-    }
+    #[napi(ts_type = "() => void")]
+    pub close: BoundFunction<Calls>,
+}
+
+/// Makes a store in the memory of this process.
+///
+/// @throws An error with the code `ERR_SESSION_CONFIG`.
+#[napi(catch_unwind)]
+pub fn create_memory_calls(
+    env: Env,
+    options: MemoryOptions,
+    #[napi(ts_arg_type = "(settled: unknown[]) => void")] drain: Drain<'_>,
+) -> Result<StoreCalls> {
+    let store = MemoryStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
+    StoreCalls::new(env, Place::new(store?), &drain, Mode::AtOnce)
+}
+
+/// Makes a store in a file. Opens it, which repairs a file that was not closed in order.
+///
+/// @throws An error with the code `ERR_SESSION_STORE_FILE`, whose message says why.
+#[napi(catch_unwind)]
+pub fn create_file_calls(
+    env: Env,
+    options: FileOptions,
+    #[napi(ts_arg_type = "(settled: unknown[]) => void")] drain: Drain<'_>,
+) -> Result<StoreCalls> {
+    let config = FileConfig::try_from(options)
+        .map_err(|message| Fault::argument(message).into_error(env))?;
+    let store = FileStore::open(config).map_err(|it| Fault::from(it).into_error(env))?;
+    let place = Place::new(store);
+    // Hooks run in reverse: before this one, calls under way have been waited for.
+    env.add_env_cleanup_hook(Arc::downgrade(&place), |place| {
+        if let Some(place) = place.upgrade() {
+            place.close();
+        }
+    })?;
+    StoreCalls::new(env, place, &drain, Mode::AtOnce)
+}
+
+/// Makes a store in Redis. Connects when it is first used.
+///
+/// @throws An error with the code `ERR_SESSION_CONFIG`.
+#[napi(catch_unwind)]
+pub fn create_redis_calls(
+    env: Env,
+    options: RedisOptions,
+    #[napi(ts_arg_type = "(settled: unknown[]) => void")] drain: Drain<'_>,
+) -> Result<StoreCalls> {
+    let store = RedisStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
+    StoreCalls::new(env, Place::new(store?), &drain, Mode::Gather)
 }
 
 impl StoreCalls {
-    fn new(env: Env, place: Arc<Place>, drain: &Drain<'_>) -> Result<Self> {
-        Ok(Self { place, answers: Answers::new(&env, drain)? })
+    fn new(env: Env, place: Arc<Place>, drain: &Drain<'_>, mode: Mode) -> Result<Self> {
+        let answers = Answers::new(&env, drain)?;
+        let calls = Rc::new(Calls { place, answers, mode, gathered: RefCell::default() });
+        let bound = |body| BoundFunction::new(&calls, body);
+        Ok(Self {
+            load: bound(load),
+            create: bound(create),
+            update: bound(update),
+            regenerate: bound(regenerate),
+            save: bound(save),
+            touch: bound(touch),
+            destroy: bound(destroy),
+            flush: (mode == Mode::Gather).then(|| bound(flush)),
+            stats: bound(stats),
+            close: bound(close),
+        })
+    }
+}
+
+/// When calls are handed to the store.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Mode {
+    AtOnce,
+    /// When there are many, or JavaScript has no more of them.
+    Gather,
+}
+
+/// What the functions of one [`StoreCalls`] share.
+pub struct Calls {
+    place: Arc<Place>,
+    answers: Arc<Answers>,
+    mode: Mode,
+    gathered: RefCell<Vec<Submission>>,
+}
+
+type SharedStore = Arc<Metered<Box<dyn Store>>>;
+
+type Outcome<'call> = std::result::Result<Returned<'call>, Thrown>;
+
+fn load<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    let (id, now) = (id(call, 1)?, time(call, 2)?);
+    calls.ask(call, now, id.map(|id| Request::Load { id }), Answer::None)
+}
+
+fn create<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    let (payload, ttl, now) = (payload(call, 1)?, ttl(call, 2)?, time(call, 3)?);
+    calls.ask(call, now, Some(Request::Create { payload, ttl }), Answer::None)
+}
+
+fn save<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    let (payload, ttl, now) = (payload(call, 1)?, ttl(call, 2)?, time(call, 3)?);
+    calls.ask(call, now, Some(Request::Save { payload, ttl }), Answer::None)
+}
+
+fn touch<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    let (id, ttl, now) = (id(call, 1)?, ttl(call, 2)?, time(call, 3)?);
+    calls.ask(call, now, id.map(|id| Request::Touch { id, ttl }), Answer::Flag(false))
+}
+
+fn destroy<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    // Nothing of it depends on the time.
+    let now = UnixMillis::new(0);
+    calls.ask(call, now, id(call, 1)?.map(|id| Request::Destroy { id }), Answer::Done)
+}
+
+fn update<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    let (base, payload) = (call.string(1)?, payload(call, 2)?);
+    let (ttl, now) = (ttl(call, 3)?, time(call, 4)?);
+    calls.submit(call, |store, asked| {
+        let done = |outcome: std::result::Result<Updated, StoreError>| {
+            asked.finish(outcome.map(|updated| match updated {
+                Updated::Gone => Answer::Flag(false),
+                Updated::Merged(stored) => Answer::Text(stored.into_json()),
+                // The cookie for the id that this request knows must not go out again.
+                Updated::Moved(_) => Answer::None,
+                Updated::Saved => Answer::Flag(true),
+            }));
+        };
+        store::update_submission(store, base, payload, ttl, now, done)
+    })
+}
+
+fn regenerate<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    let (base, payload) = (payload(call, 1)?, payload(call, 2)?);
+    let (ttl, now) = (ttl(call, 3)?, time(call, 4)?);
+    let given = payload.as_json().to_owned();
+    calls.submit(call, |store, asked| {
+        let done = move |outcome: std::result::Result<Regenerated, StoreError>| {
+            asked.finish(outcome.map(|regenerated| match regenerated {
+                Regenerated::Gone => Answer::Flag(false),
+                Regenerated::Done(stored) if stored.as_json() == given => Answer::Flag(true),
+                Regenerated::Done(stored) => Answer::Text(stored.into_json()),
+                Regenerated::OldRemains(_, error) => Answer::Fault(Fault::old_remains(error)),
+            }));
+        };
+        store::submit_regenerate(Arc::clone(store), &base, &payload, ttl, now, done);
+        None
+    })
+}
+
+fn flush<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    calls.flush();
+    Ok(call.return_undefined())
+}
+
+fn stats<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    let figures = calls.place.store().map_or_else(StoreFigures::default, |store| store.figures());
+    call.return_value(StoreStats::new(&figures, calls.answers.unsettled()))
+}
+
+fn close<'call>(calls: &Calls, call: &Call<'call>) -> Outcome<'call> {
+    calls.flush();
+    calls.answers.close();
+    calls.place.close();
+    Ok(call.return_undefined())
+}
+
+impl Calls {
+    /// Has one request answered; if there is none to make, by `otherwise`.
+    fn ask<'call>(
+        &self,
+        call: &Call<'call>,
+        now: UnixMillis,
+        request: Option<Request>,
+        otherwise: Answer,
+    ) -> Outcome<'call> {
+        let Some(request) = request else { return call.return_value(otherwise) };
+        self.submit(call, |_, asked| {
+            Some(Submission { request, now, done: Box::new(|outcome| answer(asked, outcome)) })
+        })
     }
 
-    fn call(
+    /// Hands over what `prepare` makes of a call, now or with others; what it has handed over
+    /// itself is not returned.
+    fn submit<'call>(
         &self,
-        env: Env,
-        ticket: u32,
-        ask: impl FnOnce(SharedStore, Call),
-    ) -> Result<Submitted> {
-        match self.place.store() {
-            Some(store) => self.answers.submit(env, ticket, |call| ask(store, call)),
-            None => Ok(Either::B(Answer::Fault(Fault::closed()).into())),
+        call: &Call<'call>,
+        prepare: impl FnOnce(&SharedStore, Asked) -> Option<Submission>,
+    ) -> Outcome<'call> {
+        let (env, ticket) = (call.env(), call.index(0)?);
+        let Some(store) = self.place.store() else {
+            return call.return_value(Answer::Fault(Fault::closed()));
+        };
+        if self.mode == Mode::AtOnce {
+            let answered = self.answers.submit(env, ticket, |asked| {
+                if let Some(Submission { request, now, done }) = prepare(&store, asked) {
+                    store.submit(request, now, done);
+                }
+            })?;
+            return match answered {
+                Some(answer) => call.return_value(answer),
+                None => Ok(call.return_argument(0)),
+            };
+        }
+        let asked = self.answers.call_later(env, ticket)?;
+        if let Some(submission) = prepare(&store, asked) {
+            let mut gathered = self.gathered.borrow_mut();
+            gathered.push(submission);
+            if gathered.len() >= MANY {
+                store.submit_all(std::mem::take(&mut *gathered));
+            }
+        }
+        Ok(call.return_argument(0))
+    }
+
+    fn flush(&self) {
+        let gathered = self.gathered.take();
+        if let Some(store) = self.place.store()
+            && !gathered.is_empty()
+        {
+            store.submit_all(gathered);
         }
     }
+}
+
+/// Where a store is until it is closed.
+struct Place {
+    store: Mutex<Option<SharedStore>>,
 }
 
 impl Place {
@@ -315,26 +368,33 @@ impl Place {
     }
 }
 
-/// Answers `call` with the reply to the one request that was made for it.
-fn answer(call: Call) -> store::Done {
-    Box::new(|outcome| {
-        call.finish(outcome.and_then(|reply| match reply {
-            Reply::Create(flag) | Reply::Touch(flag) => Ok(Answer::Flag(flag)),
-            Reply::Destroy | Reply::Save => Ok(Answer::Done),
-            Reply::Load(Some(payload)) => Ok(Answer::Text(payload.into_json())),
-            Reply::Load(None) => Ok(Answer::None),
-            _ => Err(StoreError::Protocol),
-        }));
-    })
+/// Answers a call with the reply to the one request that was made for it.
+fn answer(asked: Asked, outcome: std::result::Result<Reply, StoreError>) {
+    asked.finish(outcome.and_then(|reply| match reply {
+        Reply::Create(flag) | Reply::Touch(flag) => Ok(Answer::Flag(flag)),
+        Reply::Destroy | Reply::Save => Ok(Answer::Done),
+        Reply::Load(Some(payload)) => Ok(Answer::Text(payload.into_json())),
+        Reply::Load(None) => Ok(Answer::None),
+        _ => Err(StoreError::Protocol),
+    }));
 }
 
-fn payload(env: Env, json: String) -> Result<Payload> {
-    Payload::parse(json).map_err(|it| Fault::from(it).into_error(env))
+/// The id, if it can name a record.
+fn id(call: &Call<'_>, index: usize) -> std::result::Result<Option<SessionId>, Thrown> {
+    call.with_text(index, SessionId::parse)
 }
 
-fn ttl(env: Env, seconds: f64) -> Result<Ttl> {
+fn payload(call: &Call<'_>, index: usize) -> std::result::Result<Payload, Thrown> {
+    Payload::parse(call.string(index)?).map_err(|it| Fault::from(it).into())
+}
+
+fn ttl(call: &Call<'_>, index: usize) -> std::result::Result<Ttl, Thrown> {
+    let seconds = call.number(index)?;
     // A cast from a float saturates: nonsense becomes 0, which the engine refuses. What should
     // live longer than the engine counts lives as long as that.
     Ttl::from_seconds((seconds.ceil() as u64).min(Ttl::MAX.as_seconds()))
-        .map_err(|it| Fault::from(it).into_error(env))
+        .map_err(|it| Fault::from(it).into())
 }
+
+/// Calls that are worth a batch of their own: while it is under way, JavaScript goes on.
+const MANY: usize = 64;

@@ -14,7 +14,7 @@ import { listen } from './support/misbehaving-server.js'
 import { RedisServer, type RespClient } from './support/redis-server.js'
 import { damaged, spelledData, spelledPayload } from './support/spellings.js'
 
-const { StoreCalls } = fallback('Of this test.')
+const { createMemoryCalls, createRedisCalls } = fallback('Of this test.')
 const NOW = 1_700_000_000_000
 const GUARD = { timeout: 20_000 }
 
@@ -31,7 +31,7 @@ after(async () => {
 })
 
 function memoryStore(maxBytes = 1 << 20): NativeStore {
-  return new NativeStore((drain) => StoreCalls.memory({ maxBytes }, drain))
+  return new NativeStore((drain) => createMemoryCalls({ maxBytes }, drain))
 }
 
 function redisStore(
@@ -39,7 +39,7 @@ function redisStore(
   changes: { url?: string; deadlineMs?: number; sentinels?: string[] } = {},
 ) {
   const options = { url: server.url, prefix: `${t.name}:`, poolSize: 1, deadlineMs: 10_000 }
-  const store = new NativeStore((drain) => StoreCalls.redis({ ...options, ...changes }, drain))
+  const store = new NativeStore((drain) => createRedisCalls({ ...options, ...changes }, drain))
   t.after(() => store.close())
   return store
 }

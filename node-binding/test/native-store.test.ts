@@ -1,6 +1,7 @@
 /** The promises of store calls: one for each call, settled by number, and forgotten then. */
 
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 import { setImmediate as tick } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -11,18 +12,26 @@ import { NativeStore } from '../dist/native-store.js'
 /** A store over an addon that answers when the test does. */
 function stub() {
   const tickets: number[] = []
-  let answer: (tickets: number[], answers: unknown[]) => void = () => {}
-  const store = new NativeStore((drain) => {
-    answer = drain
+  const flushes: number[] = []
+  let closed = false
+  let drain: (settled: unknown[]) => void = () => {}
+  const store = new NativeStore((given) => {
+    drain = given
     const load = (ticket: number, id: string) => {
       if (id === 'wrong') throw Object.assign(new Error('ttl: no'), { code: 'ERR_SESSION_CONFIG' })
       if (id === 'at once') return 'record'
       tickets.push(ticket)
       return ticket
     }
-    return { load } as never
+    const flush = () => flushes.push(tickets.length)
+    const close = () => {
+      closed = true
+    }
+    return { load, flush, close } as never
   })
-  return { store, tickets, answer: (...args: Parameters<typeof answer>) => answer(...args) }
+  const answer = (numbers: number[], answers: unknown[]) =>
+    drain(numbers.flatMap((number, at) => [number, answers[at]]))
+  return { store, tickets, flushes, answer, isClosed: () => closed }
 }
 
 const FAULT = { code: 'ERR_SESSION_STORE_BUSY', message: 'm', retryable: true, saved: false }
@@ -97,4 +106,73 @@ test('an error of the addon that is a setting\u2019s fault names the setting', a
     assert.equal(error.field, 'redis.url')
     return true
   })
+})
+
+test('the calls of one turn are handed over once, with the last of them', async () => {
+  const { store, flushes } = stub()
+
+  store.load('a', 0)
+  await null
+  store.load('b', 0)
+  store.load('at once', 0)
+  assert.deepEqual(flushes, [1])
+  await tick()
+  assert.deepEqual(flushes, [1, 2])
+
+  await store.load('at once', 0)
+  await tick()
+  assert.deepEqual(flushes, [1, 2])
+})
+
+test('a signal ends the wait, with its reason, and the answer that comes later is nobody\u2019s', async () => {
+  const { store, tickets, answer } = stub()
+  const controller = new AbortController()
+  const { signal } = controller
+  const call = store.load('a', 0, { signal })
+
+  controller.abort(new Error('the client has gone'))
+
+  await assert.rejects(call, { message: 'the client has gone' })
+  answer(tickets, ['record'])
+  await assert.rejects(call, { message: 'the client has gone' })
+  assert.equal(getEventListeners(signal, 'abort').length, 0)
+})
+
+test('a signal that has been given before keeps the call from the store', async () => {
+  const { store, tickets } = stub()
+
+  await assert.rejects(store.load('a', 0, { signal: AbortSignal.abort() }), { name: 'AbortError' })
+
+  assert.deepEqual(tickets, [])
+})
+
+test('a signal that is never given holds no call that is settled', async () => {
+  const { store, tickets, answer } = stub()
+  const { signal } = new AbortController()
+  const calls = ['a', 'b'].map((id) => store.load(id, 0, { signal }))
+  assert.equal(getEventListeners(signal, 'abort').length, 2)
+
+  answer(tickets, ['record', FAULT])
+
+  const [a, b] = await Promise.allSettled(calls)
+  assert.deepEqual([a?.status, b?.status], ['fulfilled', 'rejected'])
+  await assert.rejects(store.load('wrong', 0, { signal }), { code: 'ERR_SESSION_CONFIG' })
+  assert.equal(await store.load('at once', 0, { signal }), 'record')
+  assert.equal(getEventListeners(signal, 'abort').length, 0)
+})
+
+test('to dispose of a store is to wait for the calls that are out, and to close it', async () => {
+  const { store, tickets, answer, isClosed } = stub()
+  const calls = ['a', 'b'].map((id) => store.load(id, 0))
+
+  const disposed = store[Symbol.asyncDispose]()
+  answer(tickets.slice(0, 1), ['record'])
+  await tick()
+  assert.equal(isClosed(), false)
+  answer(tickets.slice(1), [FAULT])
+  await disposed
+
+  assert.equal(isClosed(), true)
+  const [a, b] = await Promise.allSettled(calls)
+  assert.deepEqual([a?.status, b?.status], ['fulfilled', 'rejected'])
 })

@@ -1,8 +1,9 @@
 /**
  * Makes promises of the addon's store calls.
  *
- *   NativeStore -- call(ticket, ..) --> addon     answered at once: settled at once
- *               <-- drain(tickets, answers) --    one call for all that was answered by now
+ *   NativeStore -- call(ticket, ..) --> addon       answered at once: settled at once
+ *               -- flush() ----------> addon        once for all the calls of one turn
+ *               <-- drain([ticket, answer, ..]) --  one call for all that was answered by now
  *
  * Made here and not in the addon, promises keep the caller's AsyncLocalStorage, and settling a
  * hundred of them costs one crossing. What the calls mean is said in `native.d.ts`.
@@ -11,17 +12,27 @@
 import type { StoreCalls, StoreFault, StoreStats } from '../native.js'
 import { fromFault } from './errors.js'
 
+/** How one call is made. */
+export interface CallOptions {
+  /**
+   * Ends the wait: the promise rejects with the signal's reason. A call that the store has by
+   * then is not taken back, and may still be done.
+   */
+  signal?: AbortSignal | undefined
+}
+
 /** Any store of the addon, with promises. */
-export class NativeStore {
+export class NativeStore implements AsyncDisposable {
   readonly #calls: StoreCalls
   readonly #tickets: Tickets
+  #flushes = false
 
   /** @param open Makes the addon's store, whose answers go to `drain`. */
-  constructor(open: (drain: (tickets: number[], answers: unknown[]) => void) => StoreCalls) {
+  constructor(open: (drain: (settled: unknown[]) => void) => StoreCalls) {
     const tickets = new Tickets()
     this.#tickets = tickets
     // It must not hold this store, which holds it: what is garbage would never be collected.
-    this.#calls = open((numbers, answers) => tickets.settle(numbers, answers))
+    this.#calls = open((settled) => tickets.settle(settled))
   }
 
   /**
@@ -31,8 +42,8 @@ export class NativeStore {
    * @param nowMs Milliseconds since the Unix epoch, as `Date.now()` gives them.
    * @returns The payload as JSON text, or `null` if there is none, or no longer.
    */
-  load(id: string, nowMs: number): Promise<string | null> {
-    return this.#tickets.promise((ticket) => this.#calls.load(ticket, id, nowMs))
+  load(id: string, nowMs: number, options?: CallOptions): Promise<string | null> {
+    return this.#promise((ticket) => this.#calls.load(ticket, id, nowMs), options)
   }
 
   /**
@@ -40,9 +51,15 @@ export class NativeStore {
    *
    * @returns `false` if there is one, and nothing was written.
    */
-  create(payloadJson: string, ttlSeconds: number, nowMs: number): Promise<boolean> {
-    return this.#tickets.promise((ticket) =>
-      this.#calls.create(ticket, payloadJson, ttlSeconds, nowMs),
+  create(
+    payloadJson: string,
+    ttlSeconds: number,
+    nowMs: number,
+    options?: CallOptions,
+  ): Promise<boolean> {
+    return this.#promise(
+      (ticket) => this.#calls.create(ticket, payloadJson, ttlSeconds, nowMs),
+      options,
     )
   }
 
@@ -58,9 +75,11 @@ export class NativeStore {
     payloadJson: string,
     ttlSeconds: number,
     nowMs: number,
+    options?: CallOptions,
   ): Promise<boolean | string | null> {
-    return this.#tickets.promise((ticket) =>
-      this.#calls.update(ticket, baseJson, payloadJson, ttlSeconds, nowMs),
+    return this.#promise(
+      (ticket) => this.#calls.update(ticket, baseJson, payloadJson, ttlSeconds, nowMs),
+      options,
     )
   }
 
@@ -76,16 +95,24 @@ export class NativeStore {
     payloadJson: string,
     ttlSeconds: number,
     nowMs: number,
+    options?: CallOptions,
   ): Promise<boolean | string> {
-    return this.#tickets.promise((ticket) =>
-      this.#calls.regenerate(ticket, baseJson, payloadJson, ttlSeconds, nowMs),
+    return this.#promise(
+      (ticket) => this.#calls.regenerate(ticket, baseJson, payloadJson, ttlSeconds, nowMs),
+      options,
     )
   }
 
   /** Writes a payload under its own id, whatever is there or not: the last write wins. */
-  save(payloadJson: string, ttlSeconds: number, nowMs: number): Promise<void> {
-    return this.#tickets.promise((ticket) =>
-      this.#calls.save(ticket, payloadJson, ttlSeconds, nowMs),
+  save(
+    payloadJson: string,
+    ttlSeconds: number,
+    nowMs: number,
+    options?: CallOptions,
+  ): Promise<void> {
+    return this.#promise(
+      (ticket) => this.#calls.save(ticket, payloadJson, ttlSeconds, nowMs),
+      options,
     )
   }
 
@@ -94,18 +121,23 @@ export class NativeStore {
    *
    * @returns Whether there is such a record.
    */
-  touch(id: string, ttlSeconds: number, nowMs: number): Promise<boolean> {
-    return this.#tickets.promise((ticket) => this.#calls.touch(ticket, id, ttlSeconds, nowMs))
+  touch(id: string, ttlSeconds: number, nowMs: number, options?: CallOptions): Promise<boolean> {
+    return this.#promise((ticket) => this.#calls.touch(ticket, id, ttlSeconds, nowMs), options)
   }
 
   /** Removes a record. A rejection means that the record may still be there. */
-  destroy(id: string): Promise<void> {
-    return this.#tickets.promise((ticket) => this.#calls.destroy(ticket, id))
+  destroy(id: string, options?: CallOptions): Promise<void> {
+    return this.#promise((ticket) => this.#calls.destroy(ticket, id), options)
   }
 
   /** What the store did so far. All zeros once it is closed. */
   stats(): StoreStats {
     return this.#calls.stats()
+  }
+
+  /** Resolves once the calls that are out now are settled, in whatever way. */
+  settled(): Promise<void> {
+    return this.#tickets.settled()
   }
 
   /**
@@ -116,33 +148,94 @@ export class NativeStore {
   close(): void {
     this.#calls.close()
   }
-}
 
-/** The promises that are not settled yet, by number. Numbers are used again, so they stay few. */
-class Tickets {
-  readonly #resolvers: ((value: never) => void)[] = []
-  readonly #rejecters: ((error: unknown) => void)[] = []
-  readonly #free: number[] = []
+  /** Waits for the calls that are out, and closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.settled()
+    this.close()
+  }
 
-  /** @param submit Answers the ticket if the answer comes later, else the answer itself. */
-  promise<T>(submit: (ticket: number) => number | T | StoreFault): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const ticket = this.#free.pop() ?? this.#resolvers.length
-      let answer: number | T | StoreFault
-      try {
-        answer = submit(ticket)
-      } catch (error) {
-        this.#free.push(ticket)
-        throw error
+  #promise<T>(submit: Submit<T>, options: CallOptions | undefined): Promise<T> {
+    const signal = options?.signal
+    if (signal) return this.#abortable(submit, signal)
+    return new Promise((resolve, reject) => this.#submit(submit, resolve, reject))
+  }
+
+  #abortable<T>(submit: Submit<T>, signal: AbortSignal): Promise<T> {
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted()
+      const abort = () => reject(signal.reason)
+      const ended = (settle: (value: never) => void) => (value: unknown) => {
+        signal.removeEventListener('abort', abort)
+        settle(value as never)
       }
-      this.#resolvers[ticket] = resolve
-      this.#rejecters[ticket] = reject
-      if (typeof answer !== 'number') this.#settle(ticket, answer)
+      signal.addEventListener('abort', abort)
+      this.#submit(submit, ended(resolve), ended(reject))
     })
   }
 
-  settle(tickets: number[], answers: unknown[]): void {
-    for (let i = 0; i < tickets.length; i++) this.#settle(tickets[i] as number, answers[i])
+  #submit<T>(submit: Submit<T>, resolve: Settle, reject: Settle): void {
+    const isLater = this.#tickets.submit(submit, resolve, reject)
+    if (!isLater || this.#flushes || !this.#calls.flush) return
+    // Not now: calls that are made in the same turn go together.
+    this.#flushes = true
+    NOW.then(this.#flush)
+  }
+
+  readonly #flush = () => {
+    this.#flushes = false
+    this.#calls.flush?.()
+  }
+}
+
+/** Answers the ticket if the answer comes later, else the answer itself. */
+type Submit<T> = (ticket: number) => number | T | StoreFault
+
+type Settle = (value: never) => void
+
+/** The promises that are not settled yet, by number. Numbers are used again, so they stay few. */
+class Tickets {
+  readonly #resolvers: Settle[] = []
+  readonly #rejecters: Settle[] = []
+  readonly #free: number[] = []
+
+  /** Whether the answer comes later. */
+  submit<T>(submit: Submit<T>, resolve: Settle, reject: Settle): boolean {
+    const ticket = this.#free.pop() ?? this.#resolvers.length
+    let answer: number | T | StoreFault
+    try {
+      answer = submit(ticket)
+    } catch (error) {
+      this.#free.push(ticket)
+      reject(error as never)
+      return false
+    }
+    this.#resolvers[ticket] = resolve
+    this.#rejecters[ticket] = reject
+    if (typeof answer === 'number') return true
+    this.#settle(ticket, answer)
+    return false
+  }
+
+  /** @param settled Each ticket followed by its answer. */
+  settle(settled: unknown[]): void {
+    for (let i = 0; i < settled.length; i += 2) this.#settle(settled[i] as number, settled[i + 1])
+  }
+
+  async settled(): Promise<void> {
+    const out = this.#resolvers.map((resolve, ticket) => {
+      if (resolve === nobody) return undefined
+      const reject = this.#rejecters[ticket] as Settle
+      return new Promise<void>((end) => {
+        const ended = (settle: Settle) => (value: never) => {
+          settle(value)
+          end()
+        }
+        this.#resolvers[ticket] = ended(resolve)
+        this.#rejecters[ticket] = ended(reject)
+      })
+    })
+    await Promise.all(out)
   }
 
   #settle(ticket: number, answer: unknown): void {
@@ -158,3 +251,5 @@ class Tickets {
 
 /** In the place of a promise that is settled, so that what it held can be collected. */
 function nobody(): void {}
+
+const NOW = Promise.resolve()

@@ -7,10 +7,12 @@
 
 import type {
   createCodec,
+  createFileCalls,
+  createMemoryCalls,
+  createRedisCalls,
   FileOptions,
   MemoryOptions,
   RedisOptions,
-  StoreCalls,
 } from '../native.js'
 import { type Loaded, load, type NativeStatus } from './load.js'
 import { NativeStore } from './native-store.js'
@@ -73,7 +75,9 @@ export function nativeStatus(): NativeStatus {
 /** What is in the binary. */
 export interface Binary {
   createCodec: typeof createCodec
-  StoreCalls: Pick<typeof StoreCalls, 'memory' | 'file' | 'redis'>
+  createMemoryCalls: typeof createMemoryCalls
+  createFileCalls: typeof createFileCalls
+  createRedisCalls: typeof createRedisCalls
 }
 
 function loadOnce(): Loaded {
@@ -81,13 +85,13 @@ function loadOnce(): Loaded {
   return loaded
 }
 
-function withPromises({ createCodec, StoreCalls }: Binary): NativeAddon {
+function withPromises(binary: Binary): NativeAddon {
   return {
-    createCodec,
+    createCodec: binary.createCodec,
     NativeStore: {
-      memory: (options) => new NativeStore((drain) => StoreCalls.memory(options, drain)),
-      file: (options) => new NativeStore((drain) => StoreCalls.file(options, drain)),
-      redis: (options) => new NativeStore((drain) => StoreCalls.redis(options, drain)),
+      memory: (options) => new NativeStore((drain) => binary.createMemoryCalls(options, drain)),
+      file: (options) => new NativeStore((drain) => binary.createFileCalls(options, drain)),
+      redis: (options) => new NativeStore((drain) => binary.createRedisCalls(options, drain)),
     },
   }
 }

@@ -14,16 +14,18 @@ import { native } from './native.js'
 import type { NativeStore } from './native-store.js'
 
 /** A store, and how to say that one is done with it. */
-export interface OpenStore {
+export interface OpenStore extends AsyncDisposable {
   store: NativeStore
   /** Ends the store's connections and threads once nobody uses it any more. */
   release(): void
+  /** Waits for the calls that are out, and releases. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A store in this process. Never shared: two applications in one process must not mix. */
 export function openMemoryStore(memory: ResolvedConfig['memory']): OpenStore {
   const store = create(() => native().NativeStore.memory(memory))
-  return { store, release: () => store.close() }
+  return openStore(store, () => store.close())
 }
 
 /**
@@ -82,7 +84,15 @@ function share(settings: unknown[], open: () => NativeStore): OpenStore {
     stores.delete(name)
     shared.store.close()
   }
-  return { store: shared.store, release }
+  return openStore(shared.store, release)
+}
+
+function openStore(store: NativeStore, release: () => void): OpenStore {
+  const dispose = async () => {
+    await store.settled()
+    release()
+  }
+  return { store, release, [Symbol.asyncDispose]: dispose }
 }
 
 interface SharedStore {

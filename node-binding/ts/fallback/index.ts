@@ -18,15 +18,13 @@ import { FallbackCalls } from './store-calls.js'
 export function fallback(reason: string): Binary {
   return {
     createCodec: (secrets) => new FallbackCodec(secrets),
-    StoreCalls: {
-      memory: (options, drain) => new FallbackCalls(new MemoryStore(options), drain),
-      file: () => {
-        throw new SessionNativeError(
-          '[Rudder][session] The file driver needs the native addon, which is not in use. ' +
-            `${reason} Or set another driver: memory, cookie or redis.`,
-        )
-      },
-      redis: (options, drain) => new FallbackCalls(new RedisStore(options), drain),
+    createMemoryCalls: (options, drain) => new FallbackCalls(new MemoryStore(options), drain),
+    createFileCalls: () => {
+      throw new SessionNativeError(
+        '[Rudder][session] The file driver needs the native addon, which is not in use. ' +
+          `${reason} Or set another driver: memory, cookie or redis.`,
+      )
     },
+    createRedisCalls: (options, drain) => new FallbackCalls(new RedisStore(options), drain),
   }
 }
