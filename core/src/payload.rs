@@ -154,7 +154,9 @@ impl Payload {
     /// A payload from a cookie may carry any string for an id, even an empty one.
     pub fn session_id(&self) -> Option<SessionId> {
         let written = &self.text[self.id.start + 1..self.id.end - 1];
-        json::unescape(written).as_deref().and_then(SessionId::parse)
+        // An id of ours is written as it is.
+        SessionId::parse(written)
+            .or_else(|| json::unescape(written).as_deref().and_then(SessionId::parse))
     }
 
     /// Whether this is the record of the session `id`.

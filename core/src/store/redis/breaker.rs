@@ -67,13 +67,15 @@ impl Breaker {
     }
 
     /// Learns from how a call ended that was let through.
-    pub(super) fn learn<T>(&self, outcome: &Result<T, StoreError>, now: Instant) {
+    ///
+    /// The clock is `now`'s to read, and only where something has gone wrong.
+    pub(super) fn learn<T>(&self, outcome: &Result<T, StoreError>, now: impl FnOnce() -> Instant) {
         match outcome {
             Err(
                 error @ (StoreError::Disconnected | StoreError::TimedOut | StoreError::Unreachable),
             ) => {
                 if self.faults.fetch_add(1, Ordering::Relaxed) + 1 == FAULTS {
-                    let next = self.millis(now) + PROBE_EVERY.as_millis() as u64;
+                    let next = self.millis(now()) + PROBE_EVERY.as_millis() as u64;
                     self.next_probe.store(next, Ordering::Relaxed);
                     events::breaker_opened(error);
                 }
@@ -107,7 +109,7 @@ mod tests {
 
     fn open(now: Instant) -> Breaker {
         let breaker = Breaker::new(now);
-        (0..FAULTS).for_each(|_| breaker.learn(&DOWN, now));
+        (0..FAULTS).for_each(|_| breaker.learn(&DOWN, || now));
         breaker
     }
 
@@ -116,8 +118,8 @@ mod tests {
         let now = Instant::now();
         let breaker = Breaker::new(now);
         for _ in 0..10 {
-            (1..FAULTS).for_each(|_| breaker.learn(&DOWN, now));
-            breaker.learn(&Ok(()), now);
+            (1..FAULTS).for_each(|_| breaker.learn(&DOWN, || now));
+            breaker.learn(&Ok(()), || now);
         }
         assert_eq!(breaker.admit(now), Ok(()));
 
@@ -132,7 +134,7 @@ mod tests {
         let later = now + PROBE_EVERY;
         assert_eq!(breaker.admit(later), Ok(()));
         assert_eq!(breaker.admit(later), Err(StoreError::Unreachable));
-        breaker.learn(&DOWN, later);
+        breaker.learn(&DOWN, || later);
         assert_eq!(breaker.admit(later + PROBE_EVERY / 2), Err(StoreError::Unreachable));
         assert_eq!(breaker.admit(later + PROBE_EVERY), Ok(()));
         assert_eq!(breaker.refusals(), 2);
@@ -143,7 +145,7 @@ mod tests {
         let now = Instant::now();
         let breaker = open(now);
 
-        breaker.learn(&Ok(()), now);
+        breaker.learn(&Ok(()), || now);
 
         assert_eq!(breaker.admit(now), Ok(()));
     }
@@ -154,7 +156,7 @@ mod tests {
         let breaker = open(now);
 
         let answered: Result<(), _> = Err(StoreError::Rejected { code: "OOM".to_owned() });
-        breaker.learn(&answered, now);
+        breaker.learn(&answered, || now);
 
         assert_eq!(breaker.admit(now), Ok(()));
     }

@@ -63,7 +63,7 @@ impl Node {
         self.breaker.admit(now)?;
         let queue = self.queue(&call);
         let outcome = queue.call(call, until.saturating_duration_since(now));
-        self.breaker.learn(&verdict(&outcome), Instant::now());
+        self.breaker.learn(&verdict(&outcome), Instant::now);
         outcome
     }
 
@@ -103,7 +103,7 @@ impl Node {
         }
         let breaker = Arc::clone(&self.breaker);
         let learning = move |outcome| {
-            breaker.learn(&verdict(&outcome), Instant::now());
+            breaker.learn(&verdict(&outcome), Instant::now);
             done(outcome);
         };
         Some((call, learning))
