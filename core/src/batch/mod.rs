@@ -22,7 +22,6 @@ mod answer;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -42,10 +41,6 @@ const LONG_QUEUE: usize = 64;
 
 /// How long requests wait for a leader that usually is soon back.
 const PATIENCE: Duration = Duration::from_millis(1);
-
-/// How long a worker looks out for more before it sleeps, where more usually comes that soon: to
-/// be woken takes longer.
-const LOOKOUT: Duration = Duration::from_micros(50);
 
 /// Runs batches.
 pub(crate) trait Backend: Send + Sync + 'static {
@@ -100,7 +95,6 @@ impl<B: Backend> Batcher<B> {
             backend,
             limits,
             state: Mutex::new(State::default()),
-            arrivals: AtomicU64::new(0),
             work: Condvar::new(),
             refused: Seldom::default(),
         };
@@ -180,7 +174,6 @@ impl<B: Backend> Batcher<B> {
         let mut state = self.shared.lock();
         let room = self.shared.limits.queue.saturating_sub(state.queue.len());
         state.queue.extend(jobs.by_ref().take(room));
-        self.shared.arrivals.fetch_add(1, Ordering::Relaxed);
         self.shared.let_go(state);
         jobs.for_each(|job| self.shared.refuse(job));
     }
@@ -197,8 +190,6 @@ struct Shared<B: Backend> {
     backend: B,
     limits: Limits,
     state: Mutex<State<B::Request, B::Reply>>,
-    /// Changes with each request that is queued.
-    arrivals: AtomicU64,
     /// Rings for new work and for the end.
     work: Condvar,
     /// Calls that found the queue full.
@@ -221,11 +212,8 @@ struct State<Q, A> {
     idle: usize,
     /// One of them watches whether the leaders take what is queued.
     watched: bool,
-    /// A worker was called, or looks out, and has not looked at the queue yet: it will take
-    /// whatever is there.
+    /// A worker was called and has not looked at the queue yet: it will take whatever is there.
     called: bool,
-    /// How long it takes, of late, until there is work for a worker that has none.
-    usual_gap: Duration,
     closed: bool,
 }
 
@@ -262,7 +250,6 @@ impl<B: Backend> Shared<B> {
             return Err(StoreError::Overloaded);
         }
         state.queue.push_back(job);
-        self.arrivals.fetch_add(1, Ordering::Relaxed);
         Ok(state)
     }
 
@@ -341,36 +328,10 @@ impl<B: Backend> Shared<B> {
             if state.closed {
                 break;
             }
-            let idle_since = Instant::now();
-            if state.leaders == 0 && !state.called && state.usual_gap < LOOKOUT {
-                state = self.look_out(state);
-            }
-            let has_work = state.may_lead(&self.limits) && state.is_due();
-            if !has_work && !state.closed {
-                state.idle += 1;
-                (state, is_stuck) = self.wait_for_work(state);
-                state.idle -= 1;
-            }
-            // One long night does not spoil the day.
-            let gap = idle_since.elapsed().min(10 * LOOKOUT);
-            state.usual_gap = (state.usual_gap * 7 + gap) / 8;
+            state.idle += 1;
+            (state, is_stuck) = self.wait_for_work(state);
+            state.idle -= 1;
         }
-    }
-
-    /// Waits for work without sleeping, for [`LOOKOUT`] at most.
-    fn look_out<'a>(&'a self, mut state: Locked<'a, B>) -> Locked<'a, B> {
-        // Nobody need be woken meanwhile.
-        state.called = true;
-        let until = Instant::now() + LOOKOUT;
-        let seen = self.arrivals.load(Ordering::Relaxed);
-        drop(state);
-        while self.arrivals.load(Ordering::Relaxed) == seen && Instant::now() < until {
-            // The server may want this processor.
-            thread::yield_now();
-        }
-        let mut state = self.lock();
-        state.called = false;
-        state
     }
 
     /// Waits until it is called; or, if there are leaders and nobody watches them yet, until none
@@ -401,7 +362,6 @@ impl<Q, A> Default for State<Q, A> {
             idle: 0,
             watched: false,
             called: false,
-            usual_gap: LOOKOUT,
             closed: false,
         }
     }

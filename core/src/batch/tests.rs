@@ -129,27 +129,6 @@ fn what_is_submitted_at_once_goes_in_one_batch_and_what_has_no_room_is_refused()
 }
 
 #[test]
-fn a_worker_that_looks_out_takes_what_comes_and_goes_to_sleep_if_nothing_does() {
-    let (batcher, sizes, go) = echo(ONE_LEADER);
-    let (answer, answers) = mpsc::channel();
-    for request in 0..1000 {
-        let answer = answer.clone();
-        // It looks out each time, however long this thread has taken.
-        batcher.shared.lock().usual_gap = Duration::ZERO;
-        go.send(()).unwrap();
-
-        batcher.submit(request, LONG, move |outcome| answer.send(outcome).unwrap());
-
-        assert_eq!(answers.recv(), Ok(Ok(request)));
-    }
-    while batcher.shared.lock().idle == 0 {
-        thread::yield_now();
-    }
-    assert!(!batcher.shared.lock().called);
-    assert_eq!(sizes.try_iter().sum::<usize>(), 1000);
-}
-
-#[test]
 fn what_waited_past_its_deadline_is_not_run() {
     let (batcher, sizes, go) = echo(ONE_LEADER);
     let (answer, answers) = mpsc::channel();
