@@ -11,7 +11,9 @@ use std::task::{Context, Poll, Wake};
 use std::thread;
 use std::time::Duration;
 
-use rudder_session::store::{self, Found, Metered, Regenerated, Request, Resumed, Updated};
+use rudder_session::store::{
+    self, Found, Metered, Regenerated, Request, Resumed, Submission, Updated,
+};
 use rudder_session::{Durability, FileConfig, FileStore, Lifetime, MemoryConfig, MemoryStore};
 use rudder_session::{Payload, RedisConfig, RedisStore, SessionId, Store, StoreError, Timeouts};
 use rudder_session::{Ttl, UnixMillis};
@@ -90,6 +92,8 @@ laws! {
     threads_with_an_old_id_lose_no_write_and_undo_no_logout
     many_threads_lose_no_write_and_undo_no_logout
     every_way_to_ask_gives_the_same_answer
+    what_is_submitted_together_is_answered_each_for_itself
+    an_update_onto_a_text_is_an_update_onto_what_it_says
     a_meter_changes_no_answer
 }
 
@@ -900,6 +904,81 @@ fn every_way_to_ask_gives_the_same_answer(subject: &Subject) {
     }
 }
 
+fn what_is_submitted_together_is_answered_each_for_itself(subject: &Subject) {
+    let store = Metered::new(Borrowed(subject));
+    let sessions: Vec<_> =
+        (0..100).map(|n| payload(&format!("s{n}"), &format!(r#"{{"n":{n}}}"#))).collect();
+    let all = |requests: Vec<Request>| {
+        let (answer, answers) = mpsc::channel();
+        let count = requests.len();
+        let submissions = requests.into_iter().enumerate().map(|(at, request)| {
+            let answer = answer.clone();
+            let done: store::Done =
+                Box::new(move |outcome| answer.send((at, outcome)).expect("heard"));
+            Submission { request, now: NOW, done }
+        });
+        store.submit_all(submissions.collect());
+        drop(answer);
+        let mut outcomes: Vec<_> = answers.iter().collect();
+        outcomes.sort_by_key(|(at, _)| *at);
+        assert!(outcomes.iter().map(|(at, _)| *at).eq(0..count), "one answer for each");
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect::<Vec<_>>()
+    };
+    let saves = sessions.iter().cloned();
+    let saves = saves.map(|payload| Request::Save { payload, ttl: a_minute() }).collect();
+    let loads = (0..110).map(|n| Request::Load { id: id(&format!("s{n}")) }).collect();
+
+    assert_eq!(all(saves), vec![Ok(store::Reply::Save); 100]);
+    let expected = sessions.iter().map(|it| Ok(store::Reply::Load(Some(it.clone()))));
+    let absent = vec![Ok(store::Reply::Load(None)); 10];
+    assert_eq!(all(loads), expected.chain(absent).collect::<Vec<_>>());
+    assert_eq!(all(Vec::new()), []);
+    assert_eq!((store.figures().save.calls, store.figures().load.calls), (100, 110));
+}
+
+fn an_update_onto_a_text_is_an_update_onto_what_it_says(subject: &Subject) {
+    let store = &subject.store;
+    let onto = |base: &str, payload: &Payload| {
+        answer_to(|done| {
+            let (base, payload) = (base.to_owned(), payload.clone());
+            let first = store::update_submission(store, base, payload, a_minute(), NOW, done);
+            store.submit_all(first.into_iter().collect());
+        })
+    };
+    let base = payload("a", r#"{"n":1}"#);
+    let ours = payload("a", r#"{"n":1,"ours":1}"#);
+    subject.save(&base);
+
+    assert_eq!(onto(base.as_json(), &ours), Ok(Updated::Saved));
+
+    // By now the record is another one than the base.
+    let both = payload("a", r#"{"n":1,"ours":1,"more":1}"#);
+    let more = payload("a", r#"{"n":1,"more":1}"#);
+    assert_eq!(onto(base.as_json(), &more), Ok(Updated::Merged(both.clone())));
+
+    for wrong in ["", "null", r#"{"id":"a""#, r#"{"id":"b","data":{},"flash_next":{}}"#] {
+        assert_eq!(onto(wrong, &ours), Err(StoreError::InvalidId), "{wrong}");
+    }
+    let nameless = Payload::parse(r#"{"id":""}"#).expect("a payload");
+    assert_eq!(onto(nameless.as_json(), &nameless), Err(StoreError::InvalidId));
+    assert_eq!(store.load(&id("a"), NOW), Ok(Some(both)));
+
+    // A session keeps the instant at which it began, in whatever spelling the base has it.
+    let mut began = payload("c", "{}");
+    began.set_created_at(UnixMillis::new(5));
+    subject.save(&began);
+    let mut expected = payload("c", r#"{"n":2}"#);
+    expected.set_created_at(UnixMillis::new(5));
+    assert_eq!(
+        onto(began.as_json(), &payload("c", r#"{"n":2}"#)),
+        Ok(Updated::Merged(expected.clone()))
+    );
+    assert_eq!(store.load(&id("c"), NOW), Ok(Some(expected)));
+
+    store.destroy(&id("a")).expect("a reply");
+    assert_eq!(onto(base.as_json(), &ours), Ok(Updated::Gone));
+}
+
 /// The one answer that `submit` sends to the callback it is given.
 fn answer_to<T: Send + 'static>(submit: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
     let (answer, answered) = mpsc::channel();
@@ -1082,6 +1161,10 @@ struct Borrowed<'a>(&'a Subject);
 impl Store for Borrowed<'_> {
     fn call(&self, request: Request, now: UnixMillis) -> Result<store::Reply, StoreError> {
         self.0.store.call(request, now)
+    }
+
+    fn submit_all(&self, submissions: Vec<Submission>) {
+        self.0.store.submit_all(submissions);
     }
 }
 
