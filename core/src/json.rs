@@ -134,9 +134,7 @@ impl<'a> Walker<'a> {
     }
 
     fn white_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
-            self.at += 1;
-        }
+        self.at = space_end(self.bytes, self.at);
     }
 
     fn end(&mut self) -> Result<(), NotJson> {
@@ -154,11 +152,11 @@ impl<'a> Walker<'a> {
     fn key(&mut self) -> Result<Range<usize>, NotJson> {
         self.expect(b'"')?;
         let from = self.at;
-        self.string_rest()?;
-        let key = from..self.at - 1;
+        let end = string_end(self.bytes, from).ok_or(NotJson)?;
+        self.at = end;
         self.white_space();
         self.expect(b':')?;
-        Ok(key)
+        Ok(from..end - 1)
     }
 
     fn value(&mut self) -> Result<Value, NotJson> {
@@ -171,150 +169,172 @@ impl<'a> Walker<'a> {
             b'f' | b'n' | b't' => Kind::Literal,
             _ => Kind::Number,
         };
-        self.skip_value()?;
+        self.at = self.value_end(from).ok_or(NotJson)?;
         Ok(Value { kind, range: from..self.at })
     }
 
-    /// Steps over one value, which starts here.
-    fn skip_value(&mut self) -> Result<(), NotJson> {
+    /// Where the value ends that starts at `at`.
+    ///
+    /// This is where the time goes that a session takes, so `at` is a local variable.
+    fn value_end(&mut self, mut at: usize) -> Option<usize> {
+        let bytes = self.bytes;
         let mut open = Nesting::default();
         loop {
             // Here a value must start. Fall through once a whole one has ended.
-            self.white_space();
-            match self.peek().ok_or(NotJson)? {
+            match bytes.get(at)? {
+                b'"' => at = string_end(bytes, at + 1)?,
                 b'{' => {
-                    self.at += 1;
                     open.push(true);
                     self.deepest = self.deepest.max(open.depth);
-                    self.white_space();
-                    if !self.take(b'}') {
-                        self.key()?;
+                    at = space_end(bytes, at + 1);
+                    if bytes.get(at) != Some(&b'}') {
+                        at = key_end(bytes, at)?;
                         continue;
                     }
+                    at += 1;
                     open.pop();
                 }
                 b'[' => {
-                    self.at += 1;
                     open.push(false);
                     self.deepest = self.deepest.max(open.depth);
-                    self.white_space();
-                    if !self.take(b']') {
+                    at = space_end(bytes, at + 1);
+                    if bytes.get(at) != Some(&b']') {
                         continue;
                     }
+                    at += 1;
                     open.pop();
                 }
-                b'"' => {
-                    self.at += 1;
-                    self.string_rest()?;
-                }
-                b'-' | b'0'..=b'9' => self.number()?,
-                b't' => self.literal(b"true")?,
-                b'f' => self.literal(b"false")?,
-                b'n' => self.literal(b"null")?,
-                _ => return Err(NotJson),
+                b'-' | b'0'..=b'9' => at = number_end(bytes, at)?,
+                b't' => at = literal_end(bytes, at, b"true")?,
+                b'f' => at = literal_end(bytes, at, b"false")?,
+                b'n' => at = literal_end(bytes, at, b"null")?,
+                _ => return None,
             }
 
             // Here a value has ended: close what ends with it, or go on to the next one.
             loop {
                 if open.depth == 0 {
-                    return Ok(());
+                    return Some(at);
                 }
-                self.white_space();
-                let in_object = open.in_object();
-                if self.take(b',') {
-                    if in_object {
-                        self.white_space();
-                        self.key()?;
+                at = space_end(bytes, at);
+                let next = *bytes.get(at)?;
+                at += 1;
+                if next == b',' {
+                    at = space_end(bytes, at);
+                    if open.in_object() {
+                        at = key_end(bytes, at)?;
                     }
                     break;
                 }
-                self.expect(if in_object { b'}' } else { b']' })?;
+                if next != if open.in_object() { b'}' } else { b']' } {
+                    return None;
+                }
                 open.pop();
             }
         }
     }
+}
 
-    fn literal(&mut self, word: &[u8]) -> Result<(), NotJson> {
-        let found = self.bytes[self.at..].starts_with(word);
-        self.at += word.len();
-        found.then_some(()).ok_or(NotJson)
+fn space_end(bytes: &[u8], mut at: usize) -> usize {
+    // Nearly always there is none, and one comparison says so.
+    while let Some(byte) = bytes.get(at)
+        && *byte <= b' '
+        && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+    {
+        at += 1;
     }
+    at
+}
 
-    fn number(&mut self) -> Result<(), NotJson> {
-        self.take(b'-');
-        if !self.take(b'0') {
-            self.digits()?;
-        }
-        if self.take(b'.') {
-            self.digits()?;
-        }
-        if self.take(b'e') || self.take(b'E') {
-            let _sign = self.take(b'+') || self.take(b'-');
-            self.digits()?;
-        }
-        Ok(())
+/// Where the value begins of the member whose key begins at `at`.
+fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
+    if *bytes.get(at)? != b'"' {
+        return None;
     }
-
-    fn digits(&mut self) -> Result<(), NotJson> {
-        let from = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
-        (self.at > from).then_some(()).ok_or(NotJson)
+    let at = space_end(bytes, string_end(bytes, at + 1)?);
+    if *bytes.get(at)? != b':' {
+        return None;
     }
+    Some(space_end(bytes, at + 1))
+}
 
-    /// Steps over a string whose opening quote is behind us, to after its closing quote.
-    fn string_rest(&mut self) -> Result<(), NotJson> {
-        loop {
-            self.plain_characters();
-            match self.peek().ok_or(NotJson)? {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                b'\\' => self.escape()?,
-                byte if byte < b' ' => return Err(NotJson),
-                _ => self.at += 1,
-            }
-        }
+fn literal_end(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
+    bytes.get(at..)?.starts_with(word).then_some(at + word.len())
+}
+
+fn number_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    at += usize::from(bytes.get(at) == Some(&b'-'));
+    at = if bytes.get(at) == Some(&b'0') { at + 1 } else { digits_end(bytes, at)? };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits_end(bytes, at + 1)?;
     }
-
-    fn escape(&mut self) -> Result<(), NotJson> {
-        self.at += 1;
-        match self.peek().ok_or(NotJson)? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
-            b'u' => {
-                let digits = self.bytes.get(self.at + 1..self.at + 5).ok_or(NotJson)?;
-                if !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return Err(NotJson);
-                }
-                self.at += 5;
-            }
-            _ => return Err(NotJson),
-        }
-        Ok(())
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        let has_sign = matches!(bytes.get(at + 1), Some(b'+' | b'-'));
+        at = digits_end(bytes, at + 1 + usize::from(has_sign))?;
     }
+    Some(at)
+}
 
-    /// Steps to the next byte that is special to a string, eight at a time; near the end of the
-    /// text it may stop short.
-    fn plain_characters(&mut self) {
-        const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-        const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-        let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
-            let word = u64::from_le_bytes(*chunk);
-            let quotes = has_zero(word ^ (ONES * u64::from(b'"')));
-            let backslashes = has_zero(word ^ (ONES * u64::from(b'\\')));
-            let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-            // A borrow can only mark bytes above a true mark, so the lowest mark is exact.
-            let marks = quotes | backslashes | controls;
-            if marks != 0 {
-                self.at += (marks.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
+/// Where the digits end of which there must be one at `at`.
+fn digits_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let digits = bytes.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    (digits > 0).then_some(at + digits)
+}
+
+/// Where the string ends, quote included, that has its opening quote before `at`.
+fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at = plain_end(bytes, at);
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at = escape_end(bytes, at + 1)?,
+            _ => return None,
         }
     }
+}
+
+/// Where the escape ends that has its backslash before `at`.
+fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
+        b'u' => {
+            let digits = bytes.get(at + 1..at + 5)?;
+            digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 5)
+        }
+        _ => None,
+    }
+}
+
+/// Where the first byte is, at `at` or later, that a string does not hold as it stands; or the end.
+pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
+    while let Some(word) = word_at(text, at) {
+        let plain = plain_bytes(word);
+        at += plain;
+        if plain < 8 {
+            return at;
+        }
+    }
+    while text.get(at).is_some_and(|byte| *byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
+        at += 1;
+    }
+    at
+}
+
+/// The eight bytes from `at` on, the first one lowest, unless the text ends before.
+pub(crate) fn word_at(text: &[u8], at: usize) -> Option<u64> {
+    text.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+/// How many of the eight bytes of `word`, from the first one on, a string holds as they stand.
+pub(crate) fn plain_bytes(word: u64) -> usize {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let less = |word: u64, than: u8| word.wrapping_sub(ONES * u64::from(than)) & !word & HIGH;
+    // Flipping the second bit puts the quote right behind the control characters.
+    let controls_and_quotes = less(word ^ (ONES * 2), b'"' - 1);
+    let backslashes = less(word ^ (ONES * u64::from(b'\\')), 1);
+    // A borrow can only mark bytes above a true mark, so the lowest mark is exact.
+    ((controls_and_quotes | backslashes).trailing_zeros() / 8) as usize
 }
 
 /// Which of the open brackets are those of objects, one bit each, the innermost lowest.

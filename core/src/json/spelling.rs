@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use super::Walker;
+use super::{number_end, space_end, string_end};
 
 /// Whether a key as it is written, between its quotes, spells `name`.
 pub(crate) fn key_is(written: &str, name: &str) -> bool {
@@ -153,22 +153,21 @@ impl PartialEq for Token<'_> {
 
 /// The tokens of text that is JSON; the letters of `true`, `false` and `null` one by one.
 fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
-    let mut walker = Walker::new(text);
+    let bytes = text.as_bytes();
+    let mut at = 0;
     std::iter::from_fn(move || {
-        walker.white_space();
-        let from = walker.at;
-        match walker.peek()? {
+        let from = space_end(bytes, at);
+        match *bytes.get(from)? {
             b'"' => {
-                walker.at += 1;
-                walker.string_rest().ok()?;
-                Some(Token::String(&text[from + 1..walker.at - 1]))
+                at = string_end(bytes, from + 1)?;
+                Some(Token::String(&text[from + 1..at - 1]))
             }
             b'-' | b'0'..=b'9' => {
-                walker.number().ok()?;
-                text[from..walker.at].parse().ok().map(Token::Number)
+                at = number_end(bytes, from)?;
+                text[from..at].parse().ok().map(Token::Number)
             }
             other => {
-                walker.at += 1;
+                at = from + 1;
                 Some(Token::Other(other))
             }
         }
