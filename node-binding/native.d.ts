@@ -113,6 +113,17 @@ export declare class StoreCalls {
  */
 export declare function createCodec(secrets: Array<string>): NativeCodec
 
+/**
+ * Makes a function that finds the members in the text of a payload, if that is spelled as
+ * `JSON.stringify` spells it, which is proven then.
+ *
+ * Returns `null` for any other text, and for some that is unusual; else offsets, each of them a
+ * code unit of the string. The first is the closing quote of the id, the second says how many
+ * members the data have; three more follow for each member of the data, and then of the flash
+ * values: after the opening quote of the key, at its closing quote, after the value.
+ */
+export declare function createMemberFinder(): (payloadJson: string) => string | null
+
 /** Settings of a store in a file. */
 export interface FileOptions {
   /** The file; it is made if it is not there, its folder is not. */

@@ -108,6 +108,43 @@ pub(crate) fn depth(text: &str) -> usize {
     walker.deepest
 }
 
+/// Where the first byte is, at `at` or later, that a string does not hold as it stands; or the end.
+pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
+    while let Some(word) = word_at(text, at) {
+        let plain = plain_bytes(word);
+        at += plain;
+        if plain < 8 {
+            return at;
+        }
+    }
+    while text.get(at).is_some_and(|byte| *byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
+        at += 1;
+    }
+    at
+}
+
+/// The eight bytes from `at` on, the first one lowest, unless the text ends before.
+pub(crate) fn word_at(text: &[u8], at: usize) -> Option<u64> {
+    text.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+/// How many of the eight bytes of `word`, from the first one on, a string holds as they stand.
+pub(crate) fn plain_bytes(word: u64) -> usize {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let less = |word: u64, than: u8| word.wrapping_sub(ONES * u64::from(than)) & !word & HIGH;
+    // Flipping the second bit puts the quote right behind the control characters.
+    let controls_and_quotes = less(word ^ (ONES * 2), b'"' - 1);
+    let backslashes = less(word ^ (ONES * u64::from(b'\\')), 1);
+    // A borrow can only mark bytes above a true mark, so the lowest mark is exact.
+    ((controls_and_quotes | backslashes).trailing_zeros() / 8) as usize
+}
+
+/// Whether `text` goes on with `part` at `at`.
+pub(crate) fn starts_at(text: &[u8], at: usize, part: &[u8]) -> bool {
+    text.get(at..).is_some_and(|rest| rest.starts_with(part))
+}
+
 struct Walker<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -235,7 +272,7 @@ impl<'a> Walker<'a> {
     }
 
     fn literal(&mut self, word: &[u8]) -> Result<(), NotJson> {
-        let found = self.bytes[self.at..].starts_with(word);
+        let found = starts_at(self.bytes, self.at, word);
         self.at += word.len();
         found.then_some(()).ok_or(NotJson)
     }
@@ -266,15 +303,14 @@ impl<'a> Walker<'a> {
     /// Steps over a string whose opening quote is behind us, to after its closing quote.
     fn string_rest(&mut self) -> Result<(), NotJson> {
         loop {
-            self.plain_characters();
+            self.at = plain_end(self.bytes, self.at);
             match self.peek().ok_or(NotJson)? {
                 b'"' => {
                     self.at += 1;
                     return Ok(());
                 }
                 b'\\' => self.escape()?,
-                byte if byte < b' ' => return Err(NotJson),
-                _ => self.at += 1,
+                _ => return Err(NotJson),
             }
         }
     }
@@ -293,27 +329,6 @@ impl<'a> Walker<'a> {
             _ => return Err(NotJson),
         }
         Ok(())
-    }
-
-    /// Steps to the next byte that is special to a string, eight at a time; near the end of the
-    /// text it may stop short.
-    fn plain_characters(&mut self) {
-        const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-        const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-        let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
-            let word = u64::from_le_bytes(*chunk);
-            let quotes = has_zero(word ^ (ONES * u64::from(b'"')));
-            let backslashes = has_zero(word ^ (ONES * u64::from(b'\\')));
-            let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-            // A borrow can only mark bytes above a true mark, so the lowest mark is exact.
-            let marks = quotes | backslashes | controls;
-            if marks != 0 {
-                self.at += (marks.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
-        }
     }
 }
 

@@ -128,6 +128,18 @@ impl<'call> Call<'call> {
         self.returned(status, value)
     }
 
+    /// Returns a string of these code units, which need be no text.
+    pub(crate) fn return_code_units(
+        &self,
+        units: &[u16],
+    ) -> std::result::Result<Returned<'call>, Thrown> {
+        let mut value = ptr::null_mut();
+        let (from, len) = (units.as_ptr(), units.len() as isize);
+        // SAFETY: `units` is readable for its length, and Node copies it.
+        let status = unsafe { sys::napi_create_string_utf16(self.env, from, len, &mut value) };
+        self.returned(status, value)
+    }
+
     pub(crate) fn return_null(&self) -> std::result::Result<Returned<'call>, Thrown> {
         let mut value = ptr::null_mut();
         // SAFETY: `env` is that of this call.

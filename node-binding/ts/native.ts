@@ -7,6 +7,7 @@
 
 import type {
   createCodec,
+  createMemberFinder,
   FileOptions,
   MemoryOptions,
   RedisOptions,
@@ -26,6 +27,7 @@ export type {
 /** What the addon offers. */
 export interface NativeAddon {
   createCodec: Binary['createCodec']
+  createMemberFinder: Binary['createMemberFinder']
   NativeStore: NativeStores
 }
 
@@ -73,6 +75,7 @@ export function nativeStatus(): NativeStatus {
 /** What is in the binary. */
 export interface Binary {
   createCodec: typeof createCodec
+  createMemberFinder: typeof createMemberFinder
   StoreCalls: Pick<typeof StoreCalls, 'memory' | 'file' | 'redis'>
 }
 
@@ -81,9 +84,10 @@ function loadOnce(): Loaded {
   return loaded
 }
 
-function withPromises({ createCodec, StoreCalls }: Binary): NativeAddon {
+function withPromises({ createCodec, createMemberFinder, StoreCalls }: Binary): NativeAddon {
   return {
     createCodec,
+    createMemberFinder,
     NativeStore: {
       memory: (options) => new NativeStore((drain) => StoreCalls.memory(options, drain)),
       file: (options) => new NativeStore((drain) => StoreCalls.file(options, drain)),
