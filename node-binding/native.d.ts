@@ -17,6 +17,17 @@ export declare function createCodec(secrets: Array<string>): NativeCodec
 export declare function createFileCalls(options: FileOptions, drain: (settled: unknown[]) => void): StoreCalls
 
 /**
+ * Makes a function that finds the members in the text of a payload, if that is spelled as
+ * `JSON.stringify` spells it, which is proven then.
+ *
+ * Returns `null` for any other text, and for some that is unusual; else offsets, each of them a
+ * code unit of the string. The first is the closing quote of the id, the second says how many
+ * members the data have; three more follow for each member of the data, and then of the flash
+ * values: after the opening quote of the key, at its closing quote, after the value.
+ */
+export declare function createMemberFinder(): (payloadJson: string) => string | null
+
+/**
  * Makes a store in the memory of this process.
  *
  * @throws An error with the code `ERR_SESSION_CONFIG`.

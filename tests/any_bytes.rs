@@ -3,8 +3,8 @@
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
-use rudder_session::{CookieCodec, DecodeError, KeyRing, LegacyCookies, Payload, PayloadError};
-use rudder_session::{SessionId, UnixMillis, cookie};
+use rudder_session::{CookieCodec, DecodeError, KeyRing, LegacyCookies, MemberFinder, Payload};
+use rudder_session::{PayloadError, SessionId, UnixMillis, cookie};
 use rudder_session_tests::js;
 use rudder_session_tests::json_text::{
     json_text, key, nearly_json, number_text, object_text, string_text, white_space,
@@ -32,6 +32,31 @@ proptest! {
         let decoded = decode(expires_at).expect("our own cookie");
         prop_assert_eq!(decoded.as_json(), &text);
         prop_assert_eq!(decode(expires_at + 1), Err(DecodeError::Expired));
+    }
+
+    #[test]
+    fn members_are_found_only_in_text_that_is_a_payload_as_it_stands(
+        id in string_text(),
+        data in prop_oneof![object_text(), nearly_json()],
+        flash_next in object_text(),
+        cut in any::<Index>(),
+        byte in any::<u8>(),
+    ) {
+        let text = format!(r#"{{"id":{id},"data":{data},"flash_next":{flash_next}}}"#);
+        let mut bytes = text.clone().into_bytes();
+        let place = cut.index(bytes.len());
+        let mut finder = MemberFinder::new();
+
+        for text in [text.as_bytes(), &text.as_bytes()[..place]] {
+            let is_found = finder.find(text).is_some();
+            let text = str::from_utf8(text).unwrap_or_default();
+            let is_whole = Payload::parse(text).is_ok_and(|payload| payload.as_json() == text);
+            prop_assert!(!is_found || is_whole);
+        }
+        bytes[place] = byte;
+        let is_found = finder.find(&bytes).is_some();
+        let parsed = String::from_utf8(bytes).ok().and_then(|it| Payload::parse(it).ok());
+        prop_assert!(!is_found || parsed.is_some());
     }
 
     #[test]

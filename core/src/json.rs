@@ -259,7 +259,7 @@ fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 fn literal_end(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
-    bytes.get(at..)?.starts_with(word).then_some(at + word.len())
+    starts_at(bytes, at, word).then_some(at + word.len())
 }
 
 fn number_end(bytes: &[u8], mut at: usize) -> Option<usize> {
@@ -335,6 +335,11 @@ pub(crate) fn plain_bytes(word: u64) -> usize {
     let backslashes = less(word ^ (ONES * u64::from(b'\\')), 1);
     // A borrow can only mark bytes above a true mark, so the lowest mark is exact.
     ((controls_and_quotes | backslashes).trailing_zeros() / 8) as usize
+}
+
+/// Whether `text` goes on with `part` at `at`.
+pub(crate) fn starts_at(text: &[u8], at: usize, part: &[u8]) -> bool {
+    text.get(at..).is_some_and(|rest| rest.starts_with(part))
 }
 
 /// Which of the open brackets are those of objects, one bit each, the innermost lowest.

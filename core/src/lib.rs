@@ -49,6 +49,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod canonical;
 mod codec;
 pub mod cookie;
 mod envelope;
@@ -68,6 +69,7 @@ mod time;
 mod timeouts;
 mod typed;
 
+pub use canonical::MemberFinder;
 pub use codec::{CookieCodec, LegacyCookies};
 pub use error::{ConfigError, DecodeError, OpenError, PayloadError, StoreError};
 pub use key_ring::{Key, KeyRing};

@@ -10,8 +10,9 @@ pub(crate) fn trim_js(text: &str) -> &str {
 }
 
 /// [`trim_js`] for bytes that may hold anything.
-pub(crate) fn trim_js_bytes(mut bytes: &[u8]) -> &[u8] {
-    // Nearly every cookie: nothing to cut, and no need to look at 25 spellings of that.
+pub(crate) fn trim_js_bytes(bytes: &[u8]) -> &[u8] {
+    // Nearly every cookie: nothing else to cut, and no need to look at 25 spellings of that.
+    let mut bytes = bytes.trim_ascii();
     if let ([b'!'..=b'~', ..], [.., b'!'..=b'~']) = (bytes, bytes) {
         return bytes;
     }

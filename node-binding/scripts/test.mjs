@@ -18,9 +18,11 @@ const BUILD = fileURLToPath(new URL('../build/', import.meta.url))
 
 /** What runs without the addon too. */
 const WITHOUT_ADDON = [
+  'canonical',
   'config',
   'hono',
   'hono-server',
+  'lazy-payload',
   'middleware',
   'outage',
   'parallel-requests',

@@ -23,7 +23,7 @@ use napi::bindgen_prelude::{Error, Result, Status, ToNapiValue, TypeName, ValueT
 use napi::{Env, JsError, sys};
 
 use crate::fault::Fault;
-use crate::values::{Made, latin1_string, string};
+use crate::values::{Made, latin1_string, string, utf16_string};
 
 /// A function that JavaScript has not got yet.
 pub(crate) struct BoundFunction<S: 'static> {
@@ -179,6 +179,14 @@ impl<'call> Call<'call> {
     /// The thread's JavaScript.
     pub(crate) fn env(&self) -> Env {
         Env::from_raw(self.env)
+    }
+
+    /// Returns a string of these code units, which need be no text.
+    pub(crate) fn return_code_units(
+        &self,
+        units: &[u16],
+    ) -> std::result::Result<Returned<'call>, Thrown> {
+        self.returned(utf16_string(self.env, units))
     }
 
     pub(crate) fn return_null(&self) -> std::result::Result<Returned<'call>, Thrown> {

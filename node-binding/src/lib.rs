@@ -3,6 +3,7 @@
 //! ```text
 //!   bound     functions with native state of their own
 //!   codec     NativeCodec: synchronous calls
+//!   members   finds the members of payloads in their text
 //!   store     StoreCalls: submits calls to a store
 //!   answers   brings the answers to JavaScript's thread, many at a time
 //!   options   how a store is set up
@@ -21,6 +22,9 @@ mod answers;
 mod bound;
 mod codec;
 mod fault;
+#[cfg_attr(test, allow(dead_code, reason = "nothing is exported from the tests"))]
+#[allow(unreachable_pub, reason = "a function that napi exports must be `pub`")]
+mod members;
 mod options;
 mod stats;
 mod store;

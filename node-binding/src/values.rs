@@ -38,6 +38,15 @@ pub(crate) fn latin1_string(env: sys::napi_env, text: &[u8]) -> Made {
     made(status, value)
 }
 
+/// Makes a string of these code units, which need be no text. `env` is as for [`string`].
+pub(crate) fn utf16_string(env: sys::napi_env, units: &[u16]) -> Made {
+    let mut value = ptr::null_mut();
+    let (from, len) = (units.as_ptr(), units.len() as isize);
+    // SAFETY: as for `string`.
+    let status = unsafe { sys::napi_create_string_utf16(env, from, len, &mut value) };
+    made(status, value)
+}
+
 /// A value that Node has made, or what it answered instead.
 pub(crate) type Made = std::result::Result<sys::napi_value, sys::napi_status>;
 

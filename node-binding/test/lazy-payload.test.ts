@@ -347,6 +347,16 @@ for (const [what, change, data] of saved) {
   })
 }
 
+test('keys that are much alike are told apart', () => {
+  const text = '{"id":"x","data":{"item1":1,"item2":2,"item22":3},"flash_next":{}}'
+  const { session } = new Pair(text)
+
+  assert.deepEqual(
+    ['item1', 'item2', 'item22', 'item3', 'ktem1', 'item', ''].map((it) => session.get(it, null)),
+    [1, 2, 3, null, null, null, null],
+  )
+})
+
 test('toJSON() speaks for all the data, and for all the flash, as JSON.stringify has it', async () => {
   const textOf = async (change: (session: SessionInstance) => void) => {
     const { session } = new Pair(CART)

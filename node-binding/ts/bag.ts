@@ -13,33 +13,31 @@
  * a plain object from then on.
  */
 
-import { KEY, KEY_END, type Members, NUMBERS_PER_MEMBER, VALUE_END } from './canonical.js'
+import { ABSENT, type Members, NO_MEMBERS } from './canonical.js'
 
 export type PlainObject = Record<string, unknown>
 
 /** One object of a payload. */
 export class Bag {
-  readonly #text: string
   #members: Members
-  #values: unknown[]
+  readonly #values: unknown[] = []
   #own: PlainObject
 
-  private constructor(text: string, members: Members, own: PlainObject) {
-    this.#text = text
+  private constructor(members: Members, own: PlainObject) {
     this.#members = members
-    this.#values =
-      members.length === 0 ? NONE : new Array(members.length / NUMBERS_PER_MEMBER).fill(UNREAD)
+    // `fill` would leave compiled code for this.
+    for (let place = 0; place < members.length; place++) this.#values.push(UNREAD)
     this.#own = own
   }
 
   /** A bag that takes `object` over. */
   static of(object: PlainObject): Bag {
-    return new Bag('', NONE, object)
+    return new Bag(NO_MEMBERS, object)
   }
 
-  /** A bag of the `members` of an object in `text`. */
-  static found(text: string, members: Members): Bag {
-    return new Bag(text, members, {})
+  /** A bag of the members of an object in some text. */
+  static found(members: Members): Bag {
+    return new Bag(members, {})
   }
 
   has(key: string): boolean {
@@ -91,42 +89,39 @@ export class Bag {
    * @throws {TypeError} for a BigInt or a cycle.
    */
   toText(): string {
-    let text = ''
-    for (let place = 0; place < this.#values.length; place++) {
-      const value = this.#values[place]
-      if (value === GONE) continue
-      if (value !== UNREAD) {
-        text += memberText(`"${this.#keyAt(place)}"`, value)
-        continue
-      }
-      const start = this.#numberAt(place, KEY) - 1
-      while (this.#values[place + 1] === UNREAD) place += 1
-      text += `,${this.#text.slice(start, this.#numberAt(place, VALUE_END))}`
-    }
+    let text = this.#memberTexts()
     for (const key of Object.keys(this.#own))
       text += memberText(JSON.stringify(key), this.#own[key])
     return text === '' ? '{}' : `{${text.slice(1)}}`
   }
 
+  #memberTexts(): string {
+    const [members, values] = [this.#members, this.#values]
+    let text = ''
+    for (let place = 0; place < values.length; place++) {
+      const value = values[place]
+      if (value === GONE) continue
+      if (value !== UNREAD) {
+        text += memberText(`"${members.key(place)}"`, value)
+        continue
+      }
+      const first = place
+      while (values[place + 1] === UNREAD) place += 1
+      text += `,${members.range(first, place)}`
+    }
+    return text
+  }
+
   /** Where `key` is among the members, unless it is gone. Their keys have no escapes. */
   #place(key: string): number {
-    const members = this.#members
-    for (let i = 0; i < members.length; i += NUMBERS_PER_MEMBER) {
-      const start = members[i + KEY] as number
-      const length = (members[i + KEY_END] as number) - start
-      if (length === key.length && this.#text.startsWith(key, start)) {
-        const place = i / NUMBERS_PER_MEMBER
-        return this.#values[place] === GONE ? ABSENT : place
-      }
-    }
-    return ABSENT
+    const place = this.#members.find(key)
+    return place !== ABSENT && this.#values[place] === GONE ? ABSENT : place
   }
 
   #read(place: number): unknown {
     const value = this.#values[place]
     if (value !== UNREAD) return value
-    const start = this.#numberAt(place, KEY_END) + '":'.length
-    const parsed = JSON.parse(this.#text.slice(start, this.#numberAt(place, VALUE_END)))
+    const parsed = JSON.parse(this.#members.value(place))
     this.#values[place] = parsed
     return parsed
   }
@@ -135,20 +130,12 @@ export class Bag {
     if (this.isPlain) return
     const object: PlainObject = {}
     for (let place = 0; place < this.#values.length; place++) {
-      if (this.#values[place] !== GONE) setOwn(object, this.#keyAt(place), this.#read(place))
+      if (this.#values[place] !== GONE) setOwn(object, this.#members.key(place), this.#read(place))
     }
     for (const key of Object.keys(this.#own)) setOwn(object, key, this.#own[key])
     this.#own = object
-    this.#members = NONE
-    this.#values = NONE
-  }
-
-  #keyAt(place: number): string {
-    return this.#text.slice(this.#numberAt(place, KEY), this.#numberAt(place, KEY_END))
-  }
-
-  #numberAt(place: number, which: number): number {
-    return this.#members[place * NUMBERS_PER_MEMBER + which] as number
+    this.#members = NO_MEMBERS
+    this.#values.length = 0
   }
 }
 
@@ -163,6 +150,8 @@ export function setOwn(object: PlainObject, key: string, value: unknown): void {
 
 /** `,"key":value`, or nothing for what JSON leaves out. */
 function memberText(keyText: string, value: unknown): string {
+  // Said by itself what a number is, since a parser of options costs more than the answer.
+  if (typeof value === 'boolean' || Number.isFinite(value)) return `,${keyText}:${value}`
   if (isOrdinary(value)) return `,${keyText}:${JSON.stringify(value)}`
   // Within an object, since a toJSON() is told the key.
   const object = JSON.stringify({ [JSON.parse(keyText)]: value })
@@ -182,5 +171,3 @@ function startsWithDigit(key: string): boolean {
 
 const UNREAD = Symbol('unread')
 const GONE = Symbol('gone')
-const ABSENT = -1
-const NONE: never[] = []

@@ -120,7 +120,8 @@ export class LazyPayload {
     // An object with a toJSON() is whatever that says.
     const isWhole = this.#head === null || data.isPlain || Object.hasOwn(flashNext, 'toJSON')
     if (isWhole) return payloadText(this.toPayload(flashNext))
-    return `${this.#head},"data":${data.toText()},"flash_next":${JSON.stringify(flashNext)}}`
+    const flashText = Object.keys(flashNext).length === 0 ? '{}' : JSON.stringify(flashNext)
+    return `${this.#head},"data":${data.toText()},"flash_next":${flashText}}`
   }
 
   /** The same as objects. */
@@ -135,8 +136,8 @@ export class LazyPayload {
     const members = canonicalMembers(text)
     if (members) {
       this.#head = text.slice(0, members.idEnd + 1)
-      this.#data = Bag.found(text, members.data)
-      this.#flash = Bag.found(text, members.flashNext)
+      this.#data = Bag.found(members.data)
+      this.#flash = Bag.found(members.flashNext)
     } else this.#take(parsePayload(text))
     if (!this.#isFresh) this.#text = text
   }

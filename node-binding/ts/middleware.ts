@@ -48,9 +48,11 @@ export function sessionMiddleware(config: SessionConfig): SessionMiddlewareHandl
 
     const opened = openSession(engine, cookieHeader(req))
     const session = opened instanceof Promise ? await opened : opened
-    if (bag) bag.__rjs_session = session
+    if (bag) putInto(bag, session)
     try {
-      return await _runWithSession(session, next)
+      const answer = _runWithSession(session, next)
+      // No waiting where there is nothing to wait for, as in `openSession`.
+      return isThenable(answer) ? await answer : answer
     } finally {
       const saved = closeSession(session)
       const text = saved instanceof Promise ? await saved : saved
@@ -63,6 +65,10 @@ export function sessionMiddleware(config: SessionConfig): SessionMiddlewareHandl
     [Symbol.for('rudderjs.sessionMiddleware')]: true,
     engine,
   })
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
 function appendCookie(res: CookieResponse, text: string): void {
@@ -80,7 +86,15 @@ interface SessionBag {
 
 function sessionBag(req: SessionRequest): SessionBag | null {
   const raw = req?.raw
-  return typeof raw === 'object' && raw !== null && Object.isExtensible(raw) ? raw : null
+  return typeof raw === 'object' && raw !== null ? raw : null
+}
+
+function putInto(bag: SessionBag, session: SessionInstance): void {
+  try {
+    bag.__rjs_session = session
+  } catch {
+    // One that takes nothing new. Trying costs less than asking it first.
+  }
 }
 
 /** From `req.headers`, be it an object or Headers, else from the Hono context in `req.raw`. */

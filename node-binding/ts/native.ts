@@ -8,6 +8,7 @@
 import type {
   createCodec,
   createFileCalls,
+  createMemberFinder,
   createMemoryCalls,
   createRedisCalls,
   FileOptions,
@@ -28,6 +29,7 @@ export type {
 /** What the addon offers. */
 export interface NativeAddon {
   createCodec: Binary['createCodec']
+  createMemberFinder: Binary['createMemberFinder']
   NativeStore: NativeStores
 }
 
@@ -75,6 +77,7 @@ export function nativeStatus(): NativeStatus {
 /** What is in the binary. */
 export interface Binary {
   createCodec: typeof createCodec
+  createMemberFinder: typeof createMemberFinder
   createMemoryCalls: typeof createMemoryCalls
   createFileCalls: typeof createFileCalls
   createRedisCalls: typeof createRedisCalls
@@ -88,6 +91,7 @@ function loadOnce(): Loaded {
 function withPromises(binary: Binary): NativeAddon {
   return {
     createCodec: binary.createCodec,
+    createMemberFinder: binary.createMemberFinder,
     NativeStore: {
       memory: (options) => new NativeStore((drain) => binary.createMemoryCalls(options, drain)),
       file: (options) => new NativeStore((drain) => binary.createFileCalls(options, drain)),

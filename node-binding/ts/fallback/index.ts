@@ -2,6 +2,7 @@
  * What the addon offers, in plain JavaScript, for where no binary fits.
  *
  *   FallbackCodec   the same bytes and verdicts as the addon's, by node:crypto
+ *   findMembersOf   the members of payloads in their text, as the addon finds them
  *   FallbackCalls   `StoreCalls` to a store in memory, or in Redis by the application's ioredis
  *
  * There is no store in a file. All of it runs on JavaScript's thread, and is slower.
@@ -9,6 +10,7 @@
 
 import { SessionNativeError } from '../errors.js'
 import type { Binary } from '../native.js'
+import { findMembersOf } from './canonical.js'
 import { FallbackCodec } from './codec.js'
 import { MemoryStore } from './memory-store.js'
 import { RedisStore } from './redis-store.js'
@@ -18,6 +20,7 @@ import { FallbackCalls } from './store-calls.js'
 export function fallback(reason: string): Binary {
   return {
     createCodec: (secrets) => new FallbackCodec(secrets),
+    createMemberFinder: () => findMembersOf,
     createMemoryCalls: (options, drain) => new FallbackCalls(new MemoryStore(options), drain),
     createFileCalls: () => {
       throw new SessionNativeError(
