@@ -90,6 +90,10 @@ header: ## Generate include/rudder_session.h anew
 pack: addon ## Make the npm packages in node-binding/build/pack, of this platform only
 	cd $(NODE) && npm run --silent pack
 
+.PHONY: pack-rudderjs
+pack-rudderjs: addon ## Make the tarball that installs as @rudderjs/session, in node-binding/build/pack-rudderjs
+	cd $(NODE) && npm run --silent pack:rudderjs
+
 .PHONY: audit
 audit: $(NPM_STAMP) ## Check licences, sources and advisories of all dependencies (installs cargo-deny)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny

@@ -34,7 +34,8 @@ export interface Demo {
 
 /** @throws {SessionConfigError} if the options are wrong. */
 export function createDemo(options: SessionOptions): Demo {
-  const sessions = session(options)
+  // The pages are kept by no cache at all; see guards.
+  const sessions = session({ ...options, cacheHeaders: false })
   const figures = new Figures(sessions)
   const app = new Hono<SessionEnv>()
 

@@ -9,19 +9,9 @@
 // The platform packages become optional dependencies here and not in package.json: a checkout
 // must install before they are published.
 
-import { execFileSync } from 'node:child_process'
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { compile, pack, platformPackages, ROOT, readJson, writeJson } from './packing.mjs'
 
-const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const OUT = `${ROOT}build/pack/`
 
 rmSync(OUT, { recursive: true, force: true })
@@ -33,7 +23,7 @@ if (
 ) {
   throw new Error('package.json names no repository, and npm takes no provenance without one')
 }
-const platforms = platformPackages()
+const platforms = platformPackages(`${OUT}npm`)
 const missing = platforms.filter(({ binary }) => !existsSync(ROOT + binary))
 if (process.argv.includes('--release') && missing.length > 0) {
   throw new Error(`no binary for ${missing.map(({ folder }) => folder).join(', ')}`)
@@ -41,25 +31,10 @@ if (process.argv.includes('--release') && missing.length > 0) {
 for (const { folder, binary } of platforms) {
   if (!existsSync(ROOT + binary)) continue
   copyFileSync(ROOT + binary, `${OUT}npm/${folder}/${binary}`)
-  pack(`npm/${folder}`)
+  pack(`${OUT}npm/${folder}`, OUT)
 }
 stageMain()
-pack('main')
-
-/** Folders with a package.json in each, which napi makes of `napi.targets`. */
-function platformPackages() {
-  const napi = `${ROOT}node_modules/.bin/napi`
-  execFileSync(napi, ['create-npm-dirs', '--npm-dir', 'build/pack/npm'], {
-    cwd: ROOT,
-    stdio: 'pipe',
-  })
-  return readdirSync(`${OUT}npm`).map((folder) => {
-    const manifest = readJson(`${OUT}npm/${folder}/package.json`)
-    // Node looks for it before it loads anything of a package.
-    writeJson(`${OUT}npm/${folder}/package.json`, { ...manifest, type: 'commonjs' })
-    return { folder, name: manifest.name, version: manifest.version, binary: manifest.main }
-  })
-}
+pack(`${OUT}main`, OUT)
 
 function stageMain() {
   const { devDependencies, scripts, napi, ...manifest } = readJson(`${ROOT}package.json`)
@@ -68,32 +43,6 @@ function stageMain() {
     platforms.map(({ name, version }) => [name, version]),
   )
   writeJson(`${OUT}main/package.json`, manifest)
-  // Anew: `dist` may hold what is no longer there in `ts`.
-  execFileSync(
-    `${ROOT}node_modules/.bin/tsc`,
-    ['-p', 'tsconfig.json', '--outDir', `${OUT}main/dist`],
-    {
-      cwd: ROOT,
-    },
-  )
+  compile(`${OUT}main/dist`)
   for (const file of ['native.d.ts', 'README.md']) copyFileSync(ROOT + file, `${OUT}main/${file}`)
-}
-
-function pack(folder) {
-  copyFileSync(`${ROOT}../LICENSE`, `${OUT}${folder}/LICENSE`)
-  const [{ filename }] = JSON.parse(
-    execFileSync('npm', ['pack', '--json', '--pack-destination', OUT], {
-      cwd: OUT + folder,
-      encoding: 'utf8',
-    }),
-  )
-  console.log(`build/pack/${filename}`)
-}
-
-function readJson(path) {
-  return JSON.parse(readFileSync(path, 'utf8'))
-}
-
-function writeJson(path, value) {
-  writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`)
 }

@@ -3,7 +3,7 @@
 //
 //   node scripts/test.mjs [topic ...]      build/<topic>.test.js, or all of them
 //
-// The demo's tests are topics too: demo/main.
+// The tests of the demo and of the RudderJS surface are topics too: demo/main, rudderjs/server.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,17 +20,24 @@ const BUILD = fileURLToPath(new URL('../build/', import.meta.url))
 const WITHOUT_ADDON = [
   'canonical',
   'config',
+  'cookie-size',
   'hono',
   'hono-server',
   'lazy-payload',
+  'lifetimes',
   'middleware',
   'outage',
   'parallel-requests',
   'process-exit',
   'regenerate-failures',
   'round-trip',
+  'rudderjs/provider',
+  'rudderjs/redis-driver',
+  'rudderjs/server',
+  'session-api',
   'session-instance',
   'store',
+  'testing',
   'vectors',
 ]
 
@@ -74,8 +81,9 @@ const CLOSING_LINES = /^\S+ tests \d+$/m
 
 /** Those of `topics`, or all; with `only`, none that is not in there. */
 function testFiles(topics, only) {
-  const inDemo = readdirSync(`${BUILD}demo`).map((name) => `demo/${name}`)
-  const all = [...readdirSync(BUILD), ...inDemo].filter((name) => name.endsWith('.test.js'))
+  const folders = ['demo', 'rudderjs']
+  const inside = folders.flatMap((it) => readdirSync(BUILD + it).map((name) => `${it}/${name}`))
+  const all = [...readdirSync(BUILD), ...inside].filter((name) => name.endsWith('.test.js'))
   const found = all.filter((name) => {
     const topic = name.replace('.test.js', '')
     return (topics.length === 0 || topics.includes(topic)) && (only?.includes(topic) ?? true)

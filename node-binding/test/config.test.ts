@@ -43,6 +43,19 @@ const wrong: [field: string, changes: Record<string, unknown>][] = [
   ['cookie.secure', { cookie: { name: '__Secure-sid' } }],
   ['cookie.secure', { cookie: { name: '__Host-sid' } }],
   ['cookie.path', { cookie: { name: '__Host-sid', secure: true, path: '/app' } }],
+  ['cookie.domain', { cookie: { domain: 'example.org; Secure' } }],
+  ['cookie.domain', { cookie: { domain: '' } }],
+  ['cookie.domain', { cookie: { domain: 'https://example.org' } }],
+  ['cookie.domain', { cookie: { name: '__Host-sid', secure: true, domain: 'example.org' } }],
+  ['cookie.secure', { cookie: { partitioned: true } }],
+  ['cookie.partitioned', { cookie: { partitioned: 'yes' } }],
+  ['cookie.priority', { cookie: { priority: 'High' } }],
+  ['cookie.maxBytes', { cookie: { maxBytes: 0 } }],
+  ['absoluteLifetime', { absoluteLifetime: 0 }],
+  ['absoluteLifetime', { absoluteLifetime: Number.NaN }],
+  ['rolling', { rolling: 1 }],
+  ['cacheHeaders', { cacheHeaders: 'no' }],
+  ['warnOnNestedChange', { warnOnNestedChange: 'no' }],
   ['redis.url', { driver: 'redis', redis: { url: 'localhost:6379' } }],
   ['redis.url', { driver: 'redis', redis: { url: 'http://localhost' } }],
   ['redis.ca', { driver: 'redis', redis: { url: 'rediss://localhost', ca: 'no certificate' } }],
@@ -112,6 +125,14 @@ test('no refusal repeats a secret or a password', () => {
 test('a cookie named __Host- is fine when it keeps the rules', () => {
   sessionMiddleware(config({ cookie: { name: '__Host-sid', secure: true } as never }))
 })
+
+for (const domain of ['example.org', '.example.org', 'localhost', 'a-b.Example.org', '127.0.0.1']) {
+  test(`a cookie may have the domain ${domain}`, () => {
+    const { engine } = session({ secret: SECRET, cookie: { domain } })
+
+    assert.equal(engine.config.cookie.domain, domain)
+  })
+}
 
 test('an adapter fills in everything but the secret', () => {
   const { engine } = session({ secret: SECRET })

@@ -141,6 +141,76 @@ onEveryDriver((driver) => {
     }
   })
 
+  test('a response with a session cookie tells caches so, and no other does', async () => {
+    const said = async (handler: Handler, path = '/') => {
+      const app = application(handler)
+      app.onError((error, c) => c.text(error.message, 500))
+      const { headers } = await app.request(path)
+      return [headers.get('Cache-Control'), headers.get('Vary')]
+    }
+    const write = (c: Context<SessionEnv>) => c.get('session').put('user', 1)
+
+    const page = await said((c) => {
+      write(c)
+      return c.text('', 200, { Vary: 'Accept' })
+    })
+    const immutable = await said((c) => {
+      write(c)
+      return Response.redirect('http://a/', 303)
+    })
+    const failed = await said((c) => {
+      write(c)
+      throw new Error('of the handler')
+    })
+
+    assert.deepEqual(page, ['private', 'Accept, Cookie'])
+    assert.deepEqual(immutable, ['private', 'Cookie'])
+    assert.deepEqual(failed, ['private', 'Cookie'])
+    assert.deepEqual(await said((c) => c.text('')), [null, null])
+  })
+
+  test('an answer that is made when the session is saved already has its cookie', async () => {
+    const app = new Hono<SessionEnv>()
+    app.use(async (c, next) => {
+      try {
+        await next()
+      } catch (thrown) {
+        return c.text(String(thrown), 500)
+      }
+    })
+    app.route(
+      '/',
+      application((c) => {
+        c.get('session').put('user', 1)
+        throw 'a string'
+      }),
+    )
+
+    const response = await app.request('/')
+
+    assert.deepEqual([response.status, await response.text()], [500, 'a string'])
+    assert.equal(sessionCookies(response).length, 1)
+    assert.equal(response.headers.get('Cache-Control'), 'private, no-store')
+  })
+
+  test('flash is not eaten by the upgrade to a WebSocket', async () => {
+    const app = application((c) => {
+      c.get('session').flash('ok', 'Saved!')
+      return c.text('')
+    })
+    app.get('/flash', (c) => c.json(c.get('session').allFlash()))
+    const cookie = sessionCookies(await app.request('/'))[0]?.split(';')[0] ?? ''
+
+    const upgrade = await app.request('/flash', { headers: { cookie, upgrade: 'websocket' } })
+    const page = await app.request('/flash', { headers: { cookie } })
+
+    assert.deepEqual(
+      [await upgrade.json(), await page.json()],
+      [{ ok: 'Saved!' }, { ok: 'Saved!' }],
+    )
+    assert.deepEqual([sessionCookies(upgrade).length, sessionCookies(page).length], [0, 1])
+  })
+
   test('a visitor without data gets no cookie', async () => {
     const response = await application((c) => c.text('hello')).request('/')
 

@@ -2,7 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nativeStatus, Session, type SessionInstance } from '@rudderjs/session-native'
+import {
+  nativeStatus,
+  Session,
+  type SessionConfig,
+  type SessionInstance,
+} from '@rudderjs/session-native'
 import { stopClock } from './support/clock.js'
 import { captureConsole } from './support/console.js'
 import { onEveryDriver } from './support/drivers.js'
@@ -188,6 +193,67 @@ onEveryDriver((driver) => {
       assert.equal(await middleware(req, {}, () => Session.get('user')), 1)
     }
   })
+
+  test('a response with a session cookie tells caches so, and any other does not', async () => {
+    const header = async (changes: Partial<SessionConfig>, handler: () => void) => {
+      const response = new Response('body')
+      const middleware = driver.middleware({ storeEmpty: false, ...changes })
+      await middleware({ headers: {}, raw: {} }, { raw: { res: response } }, handler)
+      return [response.headers.get('Vary'), response.headers.get('Cache-Control')]
+    }
+    const write = () => Session.put('user', 1)
+
+    assert.deepEqual(await header({}, write), ['Cookie', 'private'])
+    assert.deepEqual(await header({}, () => {}), [null, null])
+    assert.deepEqual(await header({ cacheHeaders: false }, write), [null, null])
+  })
+
+  test('flash is not eaten by the upgrade to a WebSocket', async () => {
+    const middleware = driver.middleware()
+    const browser = new Browser(middleware)
+    await browser.visit((session) => session.flash('ok', 'Saved!'))
+    const cookie = `sid=${browser.cookie}`
+    const res = { raw: { header() {} } }
+
+    for (const req of [
+      { headers: { upgrade: 'WebSocket', cookie }, raw: {} },
+      { headers: new Headers({ upgrade: 'websocket', cookie }), raw: {} },
+    ]) {
+      const seen = await middleware(req, res, () => Session.getFlash('ok'))
+      assert.equal(seen, 'Saved!')
+    }
+
+    assert.deepEqual((await browser.visit()).session.allFlash(), { ok: 'Saved!' })
+    assert.deepEqual((await browser.visit()).session.allFlash(), {})
+  })
+
+  if (driver.name !== 'cookie') {
+    test('what the handler of an upgrade writes is saved, and flash stays with it', async () => {
+      const middleware = driver.middleware()
+      const browser = new Browser(middleware)
+      await browser.visit((session) => session.flash('ok', 'Saved!'))
+      const headers = { upgrade: 'websocket', cookie: `sid=${browser.cookie}` }
+
+      await middleware({ headers, raw: {} }, { raw: { header() {} } }, () => {
+        Session.put('room', 7)
+      })
+
+      const { session } = await browser.visit()
+      assert.deepEqual([session.all(), session.allFlash()], [{ room: 7 }, { ok: 'Saved!' }])
+    })
+
+    test('an upgrade without a cookie, which nobody could keep, stores nothing', async () => {
+      const middleware = driver.middleware()
+
+      await middleware(
+        { headers: { upgrade: 'websocket' }, raw: {} },
+        { raw: { header() {} } },
+        () => {},
+      )
+
+      assert.equal(middleware.engine.stats().save.calls, 0)
+    })
+  }
 
   test('the clock is Date.now at the time of the call', async (t) => {
     const clock = stopClock(t, 1_700_000_000_000)

@@ -7,6 +7,7 @@
  * and no message repeats a secret or a URL, since both hold passwords.
  */
 
+import { inDevelopment } from './environment.js'
 import { SessionConfigError } from './errors.js'
 import { PLACEHOLDER_SECRET } from './secret.js'
 import { expiresAtMs, ttlSecondsOf } from './time.js'
@@ -24,6 +25,14 @@ export interface CookieConfig {
   httpOnly: boolean
   sameSite: 'lax' | 'strict' | 'none'
   path: string
+  /** Sends the cookie to this host and all below it. Left out: to the host that set it only. */
+  domain?: string | undefined
+  /** Gives each site that embeds this one a cookie of its own (CHIPS). Needs `secure`. */
+  partitioned?: boolean | undefined
+  /** Which cookies go last when a browser has too many. Chromium only. */
+  priority?: 'low' | 'medium' | 'high' | undefined
+  /** Bytes that name and value may have together. Default 4096: browsers drop what is larger. */
+  maxBytes?: number | undefined
 }
 
 /** Settings of the `redis` driver. `url` wins over `host`, `port` and `password`. */
@@ -70,7 +79,8 @@ interface CommonConfig {
   secret: string | string[]
   /** Refuse signed cookies that carry no expiry. Concerns the `cookie` driver only. */
   rejectLegacyCookies?: boolean
-  redis?: RedisConfig
+  /** Looked at with the `redis` driver only. */
+  redis?: RedisConfig | undefined
   memory?: MemoryConfig
   /** Wanted by the `file` driver. */
   file?: FileConfig | undefined
@@ -84,6 +94,23 @@ interface CommonConfig {
   lastWriteWins?: boolean
   /** Whether a visitor without a cookie gets a session at once, before there is data in it. */
   storeEmpty?: boolean
+  /**
+   * Whether requests that change nothing prolong the session, too: one that comes when half of
+   * the lifetime is over. Default `false`, as @rudderjs/session.
+   */
+  rolling?: boolean
+  /** Minutes from its creation after which a session ends, whatever happens. Default: never. */
+  absoluteLifetime?: number | undefined
+  /**
+   * Whether a response with a session cookie says `Vary: Cookie` and `Cache-Control: private`,
+   * so that no cache gives it to somebody else. Default `true`.
+   */
+  cacheHeaders?: boolean
+  /**
+   * Whether to warn when a value was changed in place and is not saved, since nothing marked the
+   * session dirty. Default: in development (`NODE_ENV` or `APP_ENV`).
+   */
+  warnOnNestedChange?: boolean
 }
 
 /** The whole configuration, as `sessionMiddleware` wants it. */
@@ -106,8 +133,8 @@ export interface SessionOptions extends CommonConfig {
 /** A configuration that was checked. Passing it on cannot fail any more. */
 export interface ResolvedConfig extends SessionConfig {
   secrets: string[]
-  redis: Required<Pick<RedisConfig, 'url' | 'prefix' | 'deadlineMs' | 'poolSize' | 'sentinels'>> &
-    Pick<RedisConfig, 'ca'>
+  /** Always there with the `redis` driver. */
+  redis: ResolvedRedis | undefined
   memory: Required<MemoryConfig>
   /** Always there with the `file` driver. */
   file: Required<FileConfig> | undefined
@@ -115,7 +142,14 @@ export interface ResolvedConfig extends SessionConfig {
   lastWriteWins: boolean
   rejectLegacyCookies: boolean
   storeEmpty: boolean
+  rolling: boolean
+  cacheHeaders: boolean
+  warnOnNestedChange: boolean
 }
+
+/** Settings of the `redis` driver that were checked. */
+export type ResolvedRedis = Pick<RedisConfig, 'ca'> &
+  Required<Pick<RedisConfig, 'url' | 'prefix' | 'deadlineMs' | 'poolSize' | 'sentinels'>>
 
 /** The options with their defaults. A key whose value is `undefined` counts as left out. */
 export function withDefaults(options: SessionOptions): SessionConfig {
@@ -127,6 +161,7 @@ export function withDefaults(options: SessionOptions): SessionConfig {
     driver: options.driver ?? 'cookie',
     lifetime: options.lifetime ?? 120,
     cookie: {
+      ...options.cookie,
       name: options.cookie?.name ?? 'rudderjs_session',
       secure: options.cookie?.secure ?? process.env.NODE_ENV === 'production',
       httpOnly: options.cookie?.httpOnly ?? true,
@@ -145,7 +180,10 @@ export function withDefaults(options: SessionOptions): SessionConfig {
 export function resolveConfig(config: SessionConfig, storeEmpty: boolean): ResolvedConfig {
   if (typeof config !== 'object' || config === null) throw invalid('config', 'expected an object')
   oneOf('driver', config.driver, ['cookie', 'memory', 'file', 'redis'])
-  checkLifetime(config.lifetime)
+  checkLifetime('lifetime', config.lifetime)
+  if (config.absoluteLifetime !== undefined) {
+    checkLifetime('absoluteLifetime', config.absoluteLifetime)
+  }
   checkCookie(config.cookie)
   const onStoreFailure = config.onStoreFailure ?? 'guest'
   oneOf('onStoreFailure', onStoreFailure, ['guest', 'fail'])
@@ -153,19 +191,22 @@ export function resolveConfig(config: SessionConfig, storeEmpty: boolean): Resol
   return {
     ...config,
     secrets: checkSecrets(config.secret),
-    redis: resolveRedis(config.redis ?? {}),
+    redis: config.driver === 'redis' ? resolveRedis(config.redis ?? {}) : undefined,
     memory: resolveMemory(config.memory ?? {}),
     file: needsFile(config) ? resolveFile(config.file) : undefined,
     onStoreFailure,
     lastWriteWins: flag('lastWriteWins', config.lastWriteWins ?? false),
     rejectLegacyCookies: flag('rejectLegacyCookies', config.rejectLegacyCookies ?? false),
     storeEmpty: flag('storeEmpty', config.storeEmpty ?? storeEmpty),
+    rolling: flag('rolling', config.rolling ?? false),
+    cacheHeaders: flag('cacheHeaders', config.cacheHeaders ?? true),
+    warnOnNestedChange: flag('warnOnNestedChange', config.warnOnNestedChange ?? inDevelopment()),
   }
 }
 
-function checkLifetime(minutes: unknown): void {
+function checkLifetime(field: string, minutes: unknown): void {
   if (typeof minutes !== 'number' || !(minutes > 0) || !Number.isFinite(lastExpiry(minutes))) {
-    throw invalid('lifetime', `expected a finite number of minutes > 0, got ${shown(minutes)}`)
+    throw invalid(field, `expected a finite number of minutes > 0, got ${shown(minutes)}`)
   }
 }
 
@@ -202,15 +243,34 @@ function checkCookie(cookie: CookieConfig): void {
   oneOf('cookie.sameSite', cookie.sameSite, ['lax', 'strict', 'none'])
   flag('cookie.httpOnly', cookie.httpOnly ?? false)
   flag('cookie.secure', cookie.secure ?? false)
+  positiveInteger('cookie.maxBytes', cookie.maxBytes ?? DEFAULT_MAX_BYTES)
+  if (cookie.priority !== undefined) {
+    oneOf('cookie.priority', cookie.priority, ['low', 'medium', 'high'])
+  }
+  const { domain } = cookie
+  if (domain !== undefined && (typeof domain !== 'string' || !COOKIE_DOMAIN.test(domain))) {
+    throw invalid('cookie.domain', 'expected a host name, such as example.org')
+  }
+  checkSecurity(cookie)
+}
 
+/** What browsers ask of a cookie before they keep it. */
+function checkSecurity(cookie: CookieConfig): void {
   const secure = cookie.secure || cookie.sameSite === 'none'
+  if (flag('cookie.partitioned', cookie.partitioned ?? false) && !secure) {
+    throw invalid('cookie.secure', 'a partitioned cookie is kept by browsers only if secure')
+  }
   const name = cookie.name.toLowerCase()
   if (name.startsWith('__secure-') && !secure) {
     throw invalid('cookie.secure', 'a cookie named __Secure- is kept by browsers only if secure')
   }
-  if (name.startsWith('__host-') && !(secure && cookie.path === '/')) {
+  if (!name.startsWith('__host-')) return
+  if (!(secure && cookie.path === '/')) {
     const field = secure ? 'cookie.path' : 'cookie.secure'
     throw invalid(field, 'a cookie named __Host- is kept by browsers only if secure, with path "/"')
+  }
+  if (cookie.domain !== undefined) {
+    throw invalid('cookie.domain', 'a cookie named __Host- is kept by browsers only without one')
   }
 }
 
@@ -229,7 +289,7 @@ function refuseInjection(field: string, label: string, value: unknown): void {
   }
 }
 
-export function resolveRedis(redis: RedisConfig): ResolvedConfig['redis'] {
+export function resolveRedis(redis: RedisConfig): ResolvedRedis {
   const prefix = redis.prefix ?? 'session:'
   if (typeof prefix !== 'string') throw invalid('redis.prefix', 'expected a string')
   const { ca, sentinels = [] } = redis
@@ -241,7 +301,8 @@ export function resolveRedis(redis: RedisConfig): ResolvedConfig['redis'] {
     prefix,
     ca,
     sentinels,
-    url: redis.url === undefined ? urlOf(redis) : checkUrl(redis.url),
+    // An empty one is an environment variable that is not set.
+    url: (redis.url ?? '') === '' ? urlOf(redis) : checkUrl(redis.url),
     deadlineMs: positiveInteger('redis.deadlineMs', redis.deadlineMs ?? 500),
     poolSize: positiveInteger('redis.poolSize', redis.poolSize ?? 4),
   }
@@ -273,8 +334,9 @@ function checkUrl(url: unknown): string {
   return url as string
 }
 
-function urlOf({ host = '127.0.0.1', port = 6379, password }: RedisConfig): string {
-  if (typeof host !== 'string' || host === '') throw invalid('redis.host', 'expected a host name')
+function urlOf({ host: given, port = 6379, password }: RedisConfig): string {
+  const host = (given ?? '') === '' ? '127.0.0.1' : given
+  if (typeof host !== 'string') throw invalid('redis.host', 'expected a host name')
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw invalid('redis.port', `expected a whole number from 1 to 65535, got ${shown(port)}`)
   }
@@ -320,3 +382,9 @@ function shown(value: unknown): string {
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 const COOKIE_PATH = /^\/[\x20-\x7e]*$/
+
+/** With a dot in front, too: browsers take no notice of it. */
+const COOKIE_DOMAIN = /^\.?[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/i
+
+/** What RFC 6265bis has browsers take, of name and value together. */
+export const DEFAULT_MAX_BYTES = 4096

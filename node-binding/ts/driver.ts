@@ -12,7 +12,7 @@
  */
 
 import { type Codec, openCodec, translated } from './codec.js'
-import { invalid, resolveConfig, type SessionConfig } from './config.js'
+import { invalid, resolveConfig, resolveRedis, type SessionConfig } from './config.js'
 import { fromNative, SessionStoreError } from './errors.js'
 import type { StoreStats } from './native.js'
 import {
@@ -257,7 +257,7 @@ export class FileDriver extends StoreDriver {
 /** Sessions in Redis. Connects when first used, so Redis may start after the application. */
 export class RedisDriver extends StoreDriver {
   constructor(config: SessionConfig) {
-    super(config, openRedisStore(resolveConfig(config, true).redis))
+    super(config, openRedisStore(resolveRedis(config.redis ?? {})))
   }
 }
 

@@ -33,6 +33,7 @@ export class SessionEngine {
   readonly driver: OwnDriver
   readonly #store: StoreDriver | null
   readonly #meter: Meter
+  #closed = false
 
   /**
    * @throws {SessionConfigError} for what only the addon can check, such as a Redis URL.
@@ -66,7 +67,13 @@ export class SessionEngine {
    * A process ends by itself without this; tests and reloads have a use for it.
    */
   close(): void {
+    this.#closed = true
     this.#store?.close()
+  }
+
+  /** Whether `close` was called. */
+  get closed(): boolean {
+    return this.#closed
   }
 }
 

@@ -4,6 +4,7 @@
  *   SessionError             code, retryable
  *     SessionConfigError     the caller's configuration; thrown while constructing
  *     SessionPayloadError    the caller's data; thrown while saving
+ *     SessionCookieSizeError the caller's data is more than a cookie can hold
  *     SessionStoreError      the system: Redis, the network, a full queue; has status 503
  *     SessionNativeError     the addon is missing, or does not fit this platform
  *
@@ -46,6 +47,30 @@ export class SessionConfigError extends SessionError {
 export class SessionPayloadError extends SessionError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_SESSION_PAYLOAD', message, options)
+  }
+}
+
+/**
+ * The cookie would be larger than browsers take, and was not sent. What was saved before is as
+ * it was, and so is the visitor's cookie.
+ */
+export class SessionCookieSizeError extends SessionError {
+  /** Of name and value. */
+  readonly sizeBytes: number
+  readonly limitBytes: number
+  /** The key of the data or the flash that takes most; `null` if there is none. */
+  readonly largestKey: string | null
+
+  constructor(sizeBytes: number, limitBytes: number, largestKey: string | null) {
+    const key = largestKey === null ? '' : ` Most of it is under ${JSON.stringify(largestKey)}.`
+    super(
+      'ERR_SESSION_COOKIE_SIZE',
+      `[Rudder][session] The session cookie would have ${sizeBytes} bytes, and browsers drop ` +
+        `those over ${limitBytes}.${key} Keep less in the session, or use a driver with a store.`,
+    )
+    this.sizeBytes = sizeBytes
+    this.limitBytes = limitBytes
+    this.largestKey = largestKey
   }
 }
 

@@ -12,9 +12,10 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { resolveConfig, type SessionOptions, withDefaults } from './config.js'
 import { SessionEngine } from './engine.js'
-import { closeSession, openSession, reportSaveFailure } from './request.js'
+import { closeSession, isUpgrade, leaveAsItIs, openSession, reportSaveFailure } from './request.js'
 import { _runWithSession } from './session.js'
 import type { SessionInstance } from './session-instance.js'
+import { appendSetCookie, keepFromOthers } from './set-cookie.js'
 
 /** For `new Hono<SessionEnv>()`: gives `c.get('session')` its type. */
 export interface SessionEnv {
@@ -48,13 +49,14 @@ export function session(options: SessionOptions): SessionHandler {
 
     const opened = openSession(engine, c.req.header('cookie') ?? '')
     const session = opened instanceof Promise ? await opened : opened
+    if (session.isDirty() && isUpgrade(c.req.header('upgrade'))) leaveAsItIs(session)
     c.set('session', session)
     try {
       await _runWithSession(session, next)
     } finally {
       const saved = closeSession(session)
       const text = saved instanceof Promise ? await saved : saved
-      if (text !== null) appendCookie(c, text)
+      if (text !== null) appendCookie(c, text, engine.config.cacheHeaders)
     }
   }
 
@@ -62,24 +64,27 @@ export function session(options: SessionOptions): SessionHandler {
 }
 
 /** Adds one `Set-Cookie`, next to those that the handler has set. */
-function appendCookie(c: Context, text: string): void {
+function appendCookie(c: Context, text: string, cacheHeaders: boolean): void {
   if (!c.finalized) {
+    // An error page is still to be made, of these headers and its own.
     c.header('Set-Cookie', text, { append: true })
+    if (cacheHeaders) c.header('Cache-Control', 'private, no-store')
     return
   }
   try {
-    c.res.headers.append('Set-Cookie', text)
+    appendSetCookie({ raw: c }, text, cacheHeaders)
   } catch {
-    replaceResponse(c, text)
+    replaceResponse(c, text, cacheHeaders)
   }
 }
 
 /** For responses whose headers cannot change: `Response.redirect()`, and what `fetch` answers. */
-function replaceResponse(c: Context, text: string): void {
+function replaceResponse(c: Context, text: string, cacheHeaders: boolean): void {
   const { body, status, statusText, headers } = c.res
   try {
     const copy = new Response(body, { status, statusText, headers: new Headers(headers) })
     copy.headers.append('Set-Cookie', text)
+    if (cacheHeaders) keepFromOthers(copy.headers, true)
     // Hono merges the headers of a response that is replaced into the new one, and by that
     // loses the cookies of the new one. So there is none to merge.
     c.res = undefined

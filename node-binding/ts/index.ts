@@ -27,6 +27,7 @@ export {
 export type { EngineStats, SessionEngine } from './engine.js'
 export {
   SessionConfigError,
+  SessionCookieSizeError,
   SessionError,
   SessionNativeError,
   SessionPayloadError,
@@ -43,5 +44,6 @@ export { nativeStatus, type StoreStats } from './native.js'
 export type { SessionPayload } from './payload.js'
 export { resolveSessionSecret } from './secret.js'
 export { _runWithSession, Session } from './session.js'
+export * from './session-data.js'
 export { SessionInstance } from './session-instance.js'
 export type { CookieResponse } from './set-cookie.js'

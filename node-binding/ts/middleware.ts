@@ -8,7 +8,7 @@
 
 import { resolveConfig, type SessionConfig } from './config.js'
 import { SessionEngine } from './engine.js'
-import { closeSession, openSession, reportSaveFailure } from './request.js'
+import { closeSession, isUpgrade, leaveAsItIs, openSession, reportSaveFailure } from './request.js'
 import { _runWithSession } from './session.js'
 import type { SessionInstance } from './session-instance.js'
 import { appendSetCookie, type CookieResponse } from './set-cookie.js'
@@ -46,8 +46,9 @@ export function sessionMiddleware(config: SessionConfig): SessionMiddlewareHandl
       return _runWithSession(bag.__rjs_session, next)
     }
 
-    const opened = openSession(engine, cookieHeader(req))
+    const opened = openSession(engine, headerOf(req, 'cookie'))
     const session = opened instanceof Promise ? await opened : opened
+    if (session.isDirty() && isUpgrade(headerOf(req, 'upgrade'))) leaveAsItIs(session)
     if (bag) putInto(bag, session)
     try {
       const answer = _runWithSession(session, next)
@@ -56,7 +57,7 @@ export function sessionMiddleware(config: SessionConfig): SessionMiddlewareHandl
     } finally {
       const saved = closeSession(session)
       const text = saved instanceof Promise ? await saved : saved
-      if (text !== null) appendCookie(res, text)
+      if (text !== null) appendCookie(res, text, engine.config.cacheHeaders)
     }
   }
 
@@ -71,9 +72,9 @@ function isThenable(value: unknown): boolean {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
-function appendCookie(res: CookieResponse, text: string): void {
+function appendCookie(res: CookieResponse, text: string, cacheHeaders: boolean): void {
   try {
-    appendSetCookie(res, text)
+    appendSetCookie(res, text, cacheHeaders)
   } catch (error) {
     // Headers that cannot change.
     reportSaveFailure(error)
@@ -98,20 +99,21 @@ function putInto(bag: SessionBag, session: SessionInstance): void {
 }
 
 /** From `req.headers`, be it an object or Headers, else from the Hono context in `req.raw`. */
-function cookieHeader(req: SessionRequest): string {
+function headerOf(req: SessionRequest, name: 'cookie' | 'upgrade'): string {
   const headers = req?.headers as HeaderSource | null | undefined
-  const own = typeof headers?.get === 'function' ? headers.get('cookie') : headers?.cookie
+  const own = typeof headers?.get === 'function' ? headers.get(name) : headers?.[name]
   if (Array.isArray(own)) return own.join('; ')
   if (typeof own === 'string') return own
   const context = req?.raw as { req?: { header?: unknown } } | null | undefined
   const header = context?.req?.header
-  const outer = typeof header === 'function' ? header.call(context?.req, 'cookie') : undefined
+  const outer = typeof header === 'function' ? header.call(context?.req, name) : undefined
   return typeof outer === 'string' ? outer : ''
 }
 
 interface HeaderSource {
   get?: (name: string) => unknown
   cookie?: unknown
+  upgrade?: unknown
 }
 
 const INSTALLED_TWICE =

@@ -10,7 +10,10 @@ import { LOAD, type Loaded } from './driver.js'
 import type { SessionEngine } from './engine.js'
 import { SessionStoreError } from './errors.js'
 import { LazyPayload } from './lazy-payload.js'
-import { SessionInstance, saveSession } from './session-instance.js'
+import { isDue } from './rolling.js'
+import { inheritFlash, putStamp, SessionInstance, saveSession } from './session-instance.js'
+import { Stamp } from './stamp.js'
+import { ttlSecondsOf } from './time.js'
 
 /**
  * The session that the request's `Cookie` header stands for. No promise where none is needed:
@@ -28,11 +31,24 @@ export function openSession(
   } catch (error) {
     return withoutStore(engine, error)
   }
-  if (!(loaded instanceof Promise)) return withPayload(engine, loaded)
+  if (!(loaded instanceof Promise)) return withPayload(engine, loaded, cookieHeader)
   return loaded.then(
-    (loaded) => withPayload(engine, loaded),
+    (loaded) => withPayload(engine, loaded, cookieHeader),
     (error) => withoutStore(engine, error),
   )
+}
+
+/** Whether the `Upgrade` header asks for a WebSocket. */
+export function isUpgrade(header: string | undefined): boolean {
+  return header?.toLowerCase() === 'websocket'
+}
+
+/**
+ * For an upgrade, which shows nobody a page and sends no cookie: what was flashed stays for the
+ * next page, and only what the handler writes is saved.
+ */
+export function leaveAsItIs(session: SessionInstance): void {
+  inheritFlash(session)
 }
 
 /**
@@ -53,11 +69,34 @@ export function closeSession(session: SessionInstance): string | null | Promise<
   }
 }
 
-function withPayload({ config, driver }: SessionEngine, loaded: Loaded): SessionInstance {
+function withPayload(engine: SessionEngine, loaded: Loaded, header: string): SessionInstance {
+  const { config, driver } = engine
+  if (config.absoluteLifetime !== undefined) return withStamp(engine, loaded, header)
   const session = new SessionInstance(LazyPayload.loaded(loaded ?? null), driver, config)
   // No cookie at all: the visitor gets one, unless empty sessions are not stored. A cookie that
   // was refused is another matter: bots and scanners send those, and get nothing.
   if (loaded === undefined) session.markDirty()
+  if (config.rolling && loaded && isDue(engine, header)) session.touch()
+  return session
+}
+
+/** The same, of a session that ends at an instant of its own. */
+function withStamp(engine: SessionEngine, loaded: Loaded, header: string): SessionInstance {
+  const { config, driver } = engine
+  const { absoluteLifetime = 0 } = config
+  const { text, stamp } =
+    typeof loaded === 'string'
+      ? Stamp.takeFrom(loaded, absoluteLifetime)
+      : { text: null, stamp: Stamp.now(absoluteLifetime) }
+  if (stamp.isOver) return withStamp(engine, null, header)
+
+  const session = new SessionInstance(LazyPayload.loaded(text), driver, config)
+  putStamp(session, stamp)
+  if (loaded === undefined) session.markDirty()
+  // Once it lasts to its end there is nothing to prolong.
+  const half = ttlSecondsOf(config.lifetime) / 2
+  const canGrow = stamp.cap(half) === half
+  if (config.rolling && text !== null && canGrow && isDue(engine, header)) session.touch()
   return session
 }
 
@@ -65,7 +104,7 @@ function withoutStore(engine: SessionEngine, error: unknown): SessionInstance {
   const { config, driver } = engine
   if (!(error instanceof SessionStoreError) || config.onStoreFailure === 'fail') throw error
   warnOutage(engine, error)
-  return SessionInstance.unavailable(driver, config)
+  return SessionInstance.unavailable(driver, config, error)
 }
 
 export function reportSaveFailure(error: unknown): void {

@@ -14,6 +14,7 @@
 import { randomUUID } from 'node:crypto'
 import { type PlainObject, setOwn } from './bag.js'
 import type { SessionConfig } from './config.js'
+import { checkCookieSize } from './cookie-size.js'
 import {
   COMMIT,
   ENCODE,
@@ -24,25 +25,35 @@ import {
 } from './driver.js'
 import { SessionStoreError } from './errors.js'
 import { LazyPayload } from './lazy-payload.js'
+import { NestedChanges } from './nested-changes.js'
 import type { SessionPayload, SessionRecord } from './payload.js'
+import type { KnownKey, SessionData, ValueOf } from './session-data.js'
 import { appendSetCookie, type CookieResponse, setCookieText } from './set-cookie.js'
+import { Stamp } from './stamp.js'
 import { ttlSecondsOf } from './time.js'
 
 let saveNow: (session: SessionInstance) => string | null | Promise<string | null>
+let setStamp: (session: SessionInstance, stamp: Stamp) => void
+let leaveFlash: (session: SessionInstance) => void
 
 /** The session of the current request. */
 export class SessionInstance {
-  readonly #payload: LazyPayload
+  #payload: LazyPayload
   /** What the next request will find. */
-  readonly #flashNext: PlainObject = {}
+  #flashNext: PlainObject = {}
   #dirty: boolean
-  #available = true
+  /** Why the visitor's session is out of reach. */
+  #outage: SessionStoreError | null = null
   /** What the driver holds since this session was saved. */
   #savedAs: SessionRecord | null = null
   #everSaved = false
   /** Ids whose records are to go and may still be there. */
   #leftovers: Set<string> | null = null
   #unsentCookie: string | null = null
+  /** Whether there was a logout, after which a cookie without a session is taken back. */
+  #isLoggedOut = false
+  #stamp: Stamp | null = null
+  readonly #nested: NestedChanges | null
   readonly #driver: SessionDriver
   readonly #config: SessionConfig
 
@@ -52,15 +63,20 @@ export class SessionInstance {
     this.#dirty = this.#payload.hasFlash
     this.#driver = driver
     this.#config = config
+    this.#nested = config.warnOnNestedChange === true ? new NestedChanges() : null
   }
 
   /**
    * A session for a request whose real one is out of reach. It reads as empty, takes writes
    * like any other, and is never saved.
    */
-  static unavailable(driver: SessionDriver, config: SessionConfig): SessionInstance {
+  static unavailable(
+    driver: SessionDriver,
+    config: SessionConfig,
+    outage: SessionStoreError,
+  ): SessionInstance {
     const session = new SessionInstance(LazyPayload.loaded(null), driver, config)
-    session.#available = false
+    session.#outage = outage
     return session
   }
 
@@ -69,14 +85,23 @@ export class SessionInstance {
    * that is put here will be saved, and the visitor's cookie stays as it is.
    */
   get available(): boolean {
-    return this.#available
+    return this.#outage === null
+  }
+
+  /** When the session began. Known with `absoluteLifetime` only, else `null`. */
+  get createdAt(): Date | null {
+    return this.#stamp && new Date(this.#stamp.createdAtMs)
   }
 
   /** The value of `key`, or `fallback` if there is none. */
+  get<K extends KnownKey>(key: K): SessionData[K] | undefined
+  get<K extends KnownKey>(key: K, fallback: SessionData[K]): SessionData[K]
   get<T = unknown>(key: string): T | undefined
   get<T>(key: string, fallback: T): T
   get<T>(key: string, fallback?: T): T | undefined {
-    return this.#payload.data.get(key, fallback) as T | undefined
+    const value = this.#payload.data.get(key, fallback) as T | undefined
+    if (this.#nested !== null && value !== fallback) this.#nested.watch(key, value)
+    return value
   }
 
   /** Reads a value and removes it. */
@@ -94,9 +119,34 @@ export class SessionInstance {
    * Held by reference: what is changed in it before the response is saved too, as long as
    * something marks the session dirty.
    */
-  put(key: string, value: unknown): void {
+  put<K extends string>(key: K, value: ValueOf<K>): void {
     this.#payload.data.set(key, value)
     this.#dirty = true
+  }
+
+  /**
+   * Adds `by` to the number under `key`, which is 0 if there is none. Answers the sum.
+   *
+   * Of two requests that count at the same time only one counts: the later save has the key.
+   *
+   * @throws {TypeError} if there is something else under `key`.
+   */
+  increment(key: string, by = 1): number {
+    const before = this.get<unknown>(key, 0)
+    if (typeof before !== 'number') {
+      throw new TypeError(`[Rudder Session] increment(): ${JSON.stringify(key)} is no number.`)
+    }
+    const sum = before + by
+    this.put<string>(key, sum)
+    return sum
+  }
+
+  /** The value of `key`. If there is none, what `make` answers, which is kept from now on. */
+  async remember<T>(key: string, make: () => T | Promise<T>): Promise<T> {
+    if (this.has(key)) return this.get<T>(key) as T
+    const value = await make()
+    this.put<string>(key, value)
+    return value
   }
 
   /** Removes one value. */
@@ -118,6 +168,11 @@ export class SessionInstance {
   flash(key: string, value: unknown): void {
     setOwn(this.#flashNext, key, value)
     this.#dirty = true
+  }
+
+  /** Leaves a value for this request only, which reads it with `getFlash` as if it was flashed. */
+  now(key: string, value: unknown): void {
+    this.#payload.flash.set(key, value)
   }
 
   /** A value that the previous request flashed. */
@@ -152,7 +207,25 @@ export class SessionInstance {
 
   /** A shallow copy of the data. */
   all(): PlainObject {
-    return { ...this.#payload.data.toObject() }
+    const all = { ...this.#payload.data.toObject() }
+    if (this.#nested !== null) {
+      for (const key of Object.keys(all)) this.#nested.watch(key, all[key])
+    }
+    return all
+  }
+
+  /** Some of the data: those of `keys` that are there. */
+  only(keys: readonly string[]): PlainObject {
+    const some: PlainObject = {}
+    for (const key of keys) if (this.has(key)) setOwn(some, key, this.get(key))
+    return some
+  }
+
+  /** The data without `keys`. */
+  except(keys: readonly string[]): PlainObject {
+    const rest = this.all()
+    for (const key of keys) delete rest[key]
+    return rest
   }
 
   /** The session id. A bearer secret: whoever has it has the session, so never log it. */
@@ -178,8 +251,46 @@ export class SessionInstance {
     const old = this.#payload.id
     this.#payload.id = randomUUID()
     this.#dirty = true
-    if (!this.#available || this.#records) return
+    if (this.#outage || this.#records) return
     this.#addLeftover(old)
+    await this.#removeLeftovers()
+  }
+
+  /**
+   * Makes this the session of a user: keeps `userKey` where `@rudderjs/auth` looks for it, under
+   * `auth_user_id`, and gives the session a fresh id. What the visitor had put stays.
+   *
+   * @throws {SessionStoreError} if the store is out of reach, since nobody would be logged in.
+   */
+  async login(userKey: string | number): Promise<void> {
+    if (this.#outage) throw this.#outage
+    await this.regenerate()
+    this.put<string>(USER_KEY, userKey)
+  }
+
+  /**
+   * Ends the session: data and flash are gone, its record is destroyed by the time this resolves,
+   * and the old cookie is worth nothing. No request that is under way brings it back.
+   *
+   * What is put or flashed afterwards is another session. If nothing is, the cookie is taken back.
+   * `cookie` driver: there is no record; whoever has kept the old cookie can send it again until
+   * the expiry signed into it.
+   *
+   * @throws {SessionStoreError} if the record may still be there. The session is empty all the
+   *   same, and the removal is tried again when it is saved.
+   */
+  async logout(): Promise<void> {
+    if (this.#outage) throw this.#outage
+    const { isFresh, record, id } = this.#payload
+    if (!isFresh) this.#addLeftover(record?.id ?? id)
+    if (this.#savedAs) this.#addLeftover(this.#savedAs.id)
+    this.#payload = LazyPayload.loaded(null)
+    this.#flashNext = {}
+    this.#savedAs = null
+    this.#everSaved = false
+    this.#isLoggedOut = true
+    this.#dirty = true
+    if (this.#stamp) this.#stamp = Stamp.now(this.#config.absoluteLifetime ?? 0)
     await this.#removeLeftovers()
   }
 
@@ -189,6 +300,11 @@ export class SessionInstance {
 
   /** Has the session saved at the end of the request, as after a change inside a value. */
   markDirty(): void {
+    this.#dirty = true
+  }
+
+  /** Starts the lifetime anew, of the record and of the cookie, though nothing was changed. */
+  touch(): void {
     this.#dirty = true
   }
 
@@ -207,7 +323,7 @@ export class SessionInstance {
       text = await this.saveToCookie()
     } finally {
       text ??= this.#unsentCookie
-      if (text !== null) appendSetCookie(res, text)
+      if (text !== null) appendSetCookie(res, text, this.#config.cacheHeaders !== false)
     }
   }
 
@@ -230,20 +346,49 @@ export class SessionInstance {
 
   static {
     saveNow = (session) => session.#save()
+    setStamp = (session, stamp) => {
+      session.#stamp = stamp
+    }
+    leaveFlash = (session) => {
+      session.reflash()
+      session.#dirty = false
+    }
   }
 
   #save(): string | null | Promise<string | null> {
     this.#unsentCookie = null
-    if (!this.#dirty || !this.#available) return null
-    if (this.#config.storeEmpty === false && !this.#everSaved && this.#isFreshAndEmpty())
+    if (!this.#dirty) {
+      this.#nested?.warn()
       return null
+    }
+    if (this.#outage) return null
+    if (!this.#everSaved && (this.#config.storeEmpty === false || this.#isLoggedOut)) {
+      if (this.#isFreshAndEmpty()) return this.#isLoggedOut ? this.#takeCookieBack() : null
+    }
 
-    const ttlSeconds = ttlSecondsOf(this.#config.lifetime)
+    const lifetimeSeconds = ttlSecondsOf(this.#config.lifetime)
+    const ttlSeconds = this.#stamp === null ? lifetimeSeconds : this.#stamp.cap(lifetimeSeconds)
+    // It came to its end while it was in use.
+    if (ttlSeconds <= 0) return null
     const records = this.#records
     if (records) return this.#commit(records, ttlSeconds)
     if (!isEncodingDriver(this.#driver)) return this.#persist(ttlSeconds)
-    const toText = () => this.#payload.toText(this.#flashNext)
-    return this.#persisted(this.#driver[ENCODE](toText, ttlSeconds), ttlSeconds)
+    return this.#persisted(
+      this.#driver[ENCODE](() => this.#toText(), ttlSeconds),
+      ttlSeconds,
+    )
+  }
+
+  #toText(): string {
+    const text = this.#payload.toText(this.#flashNext)
+    return this.#stamp === null ? text : this.#stamp.addTo(text)
+  }
+
+  /** After a logout with nothing put since: the browser may forget the cookie, too. */
+  async #takeCookieBack(): Promise<string> {
+    await this.#removeLeftovers()
+    this.#dirty = false
+    return setCookieText('', this.#config.cookie, 0)
   }
 
   async #persist(ttlSeconds: number): Promise<string> {
@@ -254,15 +399,16 @@ export class SessionInstance {
   }
 
   #persisted(cookieValue: string, ttlSeconds: number): string {
+    const { cookie } = this.#config
+    checkCookieSize(cookieValue, cookie, () => [this.#payload.data.toObject(), this.#flashNext])
     this.#dirty = false
     this.#everSaved = true
-    return setCookieText(cookieValue, this.#config.cookie, ttlSeconds)
+    return setCookieText(cookieValue, cookie, ttlSeconds)
   }
 
   async #commit(records: RecordDriver, ttlSeconds: number): Promise<string | null> {
-    const base = this.#savedAs ?? this.#payload.record
-    const toText = () => this.#payload.toText(this.#flashNext)
-    const commit = await records[COMMIT](base, this.#payload.id, toText, ttlSeconds)
+    const base = this.#savedAs ?? this.#loadedRecord()
+    const commit = await records[COMMIT](base, this.#payload.id, () => this.#toText(), ttlSeconds)
     this.#dirty = false
     this.#everSaved = true
     if (commit === null) return null
@@ -278,6 +424,13 @@ export class SessionInstance {
       throw error instanceof SessionStoreError ? error.butSaved() : error
     }
     return text
+  }
+
+  /** What the driver had when this session was loaded, to the letter. */
+  #loadedRecord(): SessionRecord | null {
+    const { record } = this.#payload
+    if (record === null || this.#stamp === null) return record
+    return { id: record.id, text: this.#stamp.restoreIn(record.text) }
   }
 
   /** The driver, if it can save onto the record that this session came from. */
@@ -307,3 +460,16 @@ export class SessionInstance {
 export function saveSession(session: SessionInstance): string | null | Promise<string | null> {
   return saveNow(session)
 }
+
+/** Says when the session began. Of one whose text was taken from its record by that stamp. */
+export function putStamp(session: SessionInstance, stamp: Stamp): void {
+  setStamp(session, stamp)
+}
+
+/** Passes the flash of the previous request on, which by itself is no reason to save. */
+export function inheritFlash(session: SessionInstance): void {
+  leaveFlash(session)
+}
+
+/** Where `@rudderjs/auth` looks for the user. */
+const USER_KEY = 'auth_user_id'

@@ -6,13 +6,29 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { FakeSession, fakeSession } from './fake-session.js'
+import type { KnownKey, SessionData, ValueOf } from './session-data.js'
 import type { SessionInstance } from './session-instance.js'
 
 /** The session of the current request, as static methods. */
 export class Session {
   /** The current session, or `null` outside a request that has one. */
   static maybeCurrent(): SessionInstance | null {
-    return storage().getStore() ?? null
+    return storage().getStore() ?? fakeSession.current
+  }
+
+  /**
+   * Makes a session with `data` in it the current one wherever there is none, for tests of code
+   * that uses the facade. It lasts until it is restored, or another one is made.
+   *
+   * @example
+   * const fake = Session.fake({ user: 1 })
+   * await checkout()
+   * assert.deepEqual(fake.session.get('cart'), [])
+   * fake.restore()
+   */
+  static fake(data: Record<string, unknown> = {}): FakeSession {
+    return new FakeSession(data)
   }
 
   /** Whether there is a current session. */
@@ -27,6 +43,8 @@ export class Session {
     return session
   }
 
+  static get<K extends KnownKey>(key: K): SessionData[K] | undefined
+  static get<K extends KnownKey>(key: K, fallback: SessionData[K]): SessionData[K]
   static get<T = unknown>(key: string): T | undefined
   static get<T>(key: string, fallback: T): T
   static get<T>(key: string, fallback?: T): T | undefined {
@@ -39,8 +57,16 @@ export class Session {
     return Session.current().pull<T | undefined>(key, fallback)
   }
 
-  static put(key: string, value: unknown): void {
+  static put<K extends string>(key: K, value: ValueOf<K>): void {
     Session.current().put(key, value)
+  }
+
+  static increment(key: string, by = 1): number {
+    return Session.current().increment(key, by)
+  }
+
+  static remember<T>(key: string, make: () => T | Promise<T>): Promise<T> {
+    return Session.current().remember(key, make)
   }
 
   static forget(key: string): void {
@@ -49,6 +75,10 @@ export class Session {
 
   static flash(key: string, value: unknown): void {
     Session.current().flash(key, value)
+  }
+
+  static now(key: string, value: unknown): void {
+    Session.current().now(key, value)
   }
 
   static getFlash<T = unknown>(key: string): T | undefined
@@ -76,6 +106,26 @@ export class Session {
 
   static all(): Record<string, unknown> {
     return Session.current().all()
+  }
+
+  static only(keys: readonly string[]): Record<string, unknown> {
+    return Session.current().only(keys)
+  }
+
+  static except(keys: readonly string[]): Record<string, unknown> {
+    return Session.current().except(keys)
+  }
+
+  static login(userKey: string | number): Promise<void> {
+    return Session.current().login(userKey)
+  }
+
+  static logout(): Promise<void> {
+    return Session.current().logout()
+  }
+
+  static touch(): void {
+    Session.current().touch()
   }
 
   static regenerate(): Promise<void> {

@@ -2,6 +2,7 @@
  * Writes the text of a `Set-Cookie` header, and hands it to a response.
  *
  *   name=value; Path=/; Max-Age=7200; SameSite=lax[; HttpOnly][; Secure]
+ *     [; Domain=example.org][; Partitioned][; Priority=High]
  *
  * Attributes were checked when the configuration was (see config), so nothing is checked here.
  */
@@ -14,6 +15,9 @@ export function setCookieText(value: string, cookie: CookieConfig, maxAgeSeconds
   text += `; SameSite=${cookie.sameSite}`
   if (cookie.httpOnly) text += '; HttpOnly'
   if (cookie.secure || cookie.sameSite === 'none') text += '; Secure'
+  if (cookie.domain) text += `; Domain=${cookie.domain}`
+  if (cookie.partitioned) text += '; Partitioned'
+  if (cookie.priority) text += `; Priority=${PRIORITIES[cookie.priority]}`
   return text
 }
 
@@ -29,14 +33,54 @@ export interface CookieResponse {
  * headers into one. Else to the context, which keeps it for the Response to come.
  *
  * A response of any other shape has nowhere to put a cookie and stays as it is.
+ *
+ * @param cacheHeaders Whether to tell caches about it, too; see `keepFromOthers`.
  */
-export function appendSetCookie(res: CookieResponse, text: string): void {
+export function appendSetCookie(res: CookieResponse, text: string, cacheHeaders: boolean): void {
   const raw = res?.raw as RawContext | null | undefined
-  if (raw?.res?.headers) raw.res.headers.append('Set-Cookie', text)
-  else if (typeof raw?.header === 'function') raw.header('Set-Cookie', text)
+  const headers = raw?.res?.headers
+  if (headers) {
+    headers.append('Set-Cookie', text)
+    if (cacheHeaders) keepFromOthers(headers, raw.finalized !== false)
+  } else if (typeof raw?.header === 'function') raw.header('Set-Cookie', text)
+}
+
+/**
+ * Tells caches that a response is for one visitor: `Vary: Cookie` and `Cache-Control: private`,
+ * next to what is there already. `no-store` says more and stays as it is.
+ *
+ * @param isFinal Whether the handler's own headers are in there. If not, these will be put over
+ *   them, and only what is safe over anything may be said.
+ */
+export function keepFromOthers(headers: Headers, isFinal: boolean): void {
+  if (!isFinal) {
+    headers.set('Cache-Control', 'private, no-store')
+    return
+  }
+  const vary = directives(headers.get('Vary'))
+  if (!vary.some((name) => name === '*' || /^cookie$/i.test(name))) {
+    headers.set('Vary', [...vary, 'Cookie'].join(', '))
+  }
+  const cache = directives(headers.get('Cache-Control'))
+  if (cache.some((name) => /^(private|no-store)$/i.test(name))) return
+  const others = cache.filter((name) => !/^public$/i.test(name))
+  headers.set('Cache-Control', ['private', ...others].join(', '))
+}
+
+function directives(value: string | null): string[] {
+  return value === null
+    ? []
+    : value
+        .split(',')
+        .map((it) => it.trim())
+        .filter(Boolean)
 }
 
 interface RawContext {
+  /** Of Hono: whether `res` is what a handler has answered. */
+  finalized?: boolean
   res?: { headers?: Headers }
   header?: (name: string, value: string) => unknown
 }
+
+const PRIORITIES = { low: 'Low', medium: 'Medium', high: 'High' }

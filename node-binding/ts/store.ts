@@ -8,7 +8,7 @@
  */
 
 import { resolve } from 'node:path'
-import type { ResolvedConfig } from './config.js'
+import type { ResolvedConfig, ResolvedRedis } from './config.js'
 import { fromNative, SessionStoreError } from './errors.js'
 import { native } from './native.js'
 import type { NativeStore } from './native-store.js'
@@ -50,7 +50,7 @@ export function openFileStore(file: NonNullable<ResolvedConfig['file']>): OpenSt
 }
 
 /** A store in Redis, shared with whoever opened one with the same settings. */
-export function openRedisStore(redis: ResolvedConfig['redis']): OpenStore {
+export function openRedisStore(redis: ResolvedRedis): OpenStore {
   const { url, ca, sentinels, prefix, poolSize, deadlineMs } = redis
   const options = {
     url,

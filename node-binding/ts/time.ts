@@ -11,6 +11,11 @@ export function ttlSecondsOf(lifetimeMinutes: number): number {
   return lifetimeMinutes * 60
 }
 
+/** Whole seconds from `nowMs` to `instantMs`, rounded up. */
+export function secondsUntil(instantMs: number, nowMs: number): number {
+  return Math.ceil((instantMs - nowMs) / 1000)
+}
+
 /** The instant `ttlSeconds` after `nowMs`, both counted from the Unix epoch. */
 export function expiresAtMs(nowMs: number, ttlSeconds: number): number {
   return nowMs + ttlSeconds * 1000

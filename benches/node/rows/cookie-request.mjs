@@ -11,7 +11,11 @@ const CONFIG = {
   driver: 'cookie',
   secret: SECRET,
   lifetime: 120,
-  cookie: { name: 'sid', path: '/', sameSite: 'lax', secure: false, httpOnly: true },
+  // The largest sessions measured make a cookie that browsers would drop.
+  cookie: {
+    ...{ name: 'sid', path: '/', sameSite: 'lax', secure: false, httpOnly: true },
+    maxBytes: 8192,
+  },
 }
 const HEADERS = 64
 

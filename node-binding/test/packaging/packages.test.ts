@@ -5,7 +5,6 @@
  */
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,6 +12,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { packed, startRegistry } from './registry.js'
+import { run } from './running.js'
 
 const TOOLS = fileURLToPath(new URL('../../test/packaging/node_modules/.bin/', import.meta.url))
 
@@ -61,21 +61,6 @@ const installers: [name: string, install: (registry: string, folder: string) => 
     ],
   ],
 ]
-
-interface Ended {
-  code: number
-  stdout: string
-  stderr: string
-}
-
-function run([command = '', ...args]: string[], cwd: string, env = {}): Promise<Ended> {
-  return new Promise((resolve) => {
-    const options = { cwd, env: { ...process.env, ...env }, timeout: 120_000 }
-    execFile(command, args, options, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr })
-    })
-  })
-}
 
 async function project(t: TestContext, install: (typeof installers)[number][1], without?: string) {
   const registry = await startRegistry(t, without ? [without] : [])
