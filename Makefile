@@ -34,8 +34,12 @@ test-rust: redis-server ## Run the tests of the engine and those that cross crat
 	cargo test -p rudder-session -p rudder-session-node -p rudder-session-tests
 
 .PHONY: test-c
-test-c: redis-server ## Run the tests of the C library, its header and its C programs
+test-c: redis-server c-tools addon ts ## Run the tests of the C library, and of its examples in C, C++, Python, Go and PHP
 	cargo test -p rudder-session-ffi
+
+.PHONY: test-c-fuzz
+test-c-fuzz: c-tools ## Fuzz the C functions with libFuzzer (SECONDS_OF_FUZZING=600)
+	sh ffi-c/tests/fuzz/run.sh
 
 .PHONY: test-node
 test-node: redis-server addon ts $(NODE_VERSIONS_STAMP) ## Run the tests of the addon, the fallback and the TypeScript on Node 20, 22 and 24
@@ -66,7 +70,8 @@ lint: $(NPM_STAMP) ## Check formatting, clippy, types and TypeScript style
 	cd $(NODE) && npm run lint
 
 .PHONY: bench
-bench: redis-server ## Run all benches: codec, stores, stores next to others; some six minutes
+bench: redis-server ## Run all benches: codec, C library, stores, stores next to others; some seven minutes
+	cargo build --release -p rudder-session-ffi
 	cargo bench -p rudder-session-benches
 	@$(MAKE) bench-peers
 
@@ -82,9 +87,13 @@ bench-growth: ## Fill the memory and the file store with a million sessions: roo
 bench-node: redis-server addon ts $(NODE_BENCHES_STAMP) ## Compare the Node package with what it replaces (BENCH="codec redis")
 	cd $(NODE_BENCHES) && node main.mjs $(BENCH)
 
+.PHONY: install
+install: ## Install the C library, its headers and packages (PREFIX=/usr/local, DESTDIR=, PROFILE=release)
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" PROFILE="$(PROFILE)" sh ffi-c/install/install.sh
+
 .PHONY: header
-header: ## Generate include/rudder_session.h anew
-	UPDATE_HEADER=1 cargo test -p rudder-session-ffi the_committed_header
+header: ## Generate include/rudder_session.h and .ffi.h anew
+	UPDATE_HEADER=1 cargo test -p rudder-session-ffi --test header the_committed_header
 
 .PHONY: pack
 pack: addon ## Make the npm packages in node-binding/build/pack, of this platform only
@@ -124,6 +133,18 @@ $(PACKAGING_STAMP): $(PACKAGING)/package-lock.json
 $(NODE_BENCHES_STAMP): $(NODE_BENCHES)/package-lock.json
 	cd $(NODE_BENCHES) && npm ci --ignore-scripts
 	@touch $@
+
+# What the examples of the C library are written in, and what its tests look into it with.
+C_TOOLS := gcc:gcc g++:g++ clang:clang cmake:cmake pkg-config:pkg-config python3:python3 \
+	go:golang-go php:php-cli nm:binutils valgrind:valgrind
+.PHONY: c-tools
+c-tools:
+	@missing=; for tool in $(C_TOOLS); do \
+		command -v "$${tool%%:*}" >/dev/null || missing="$$missing $${tool##*:}"; done; \
+	[ -z "$$missing" ] || { \
+		echo "not here:$$missing: installing"; \
+		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq $$missing; }
 
 # The tests start servers of their own; they need the program only.
 .PHONY: redis-server

@@ -1,6 +1,15 @@
 /*
  * rudder_session.h - HTTP sessions: signs, verifies, encodes, loads and saves.
  *
+ * A request from end to end, for most programs all they need:
+ *
+ *   rsess_config --> rsess_engine                           once
+ *   Cookie header --rsess_session_load--> rsess_session     for each request: get, put, flash ..
+ *                 --rsess_session_commit--> Set-Cookie header
+ *   rsess_queue                                             both without blocking
+ *
+ * What they are made of, for programs that put the steps together themselves:
+ *
  *   in    cookie value -> rsess_codec_decode -> payload               the session is in the cookie
  *         cookie value -> rsess_codec_decode_id -> id
  *                      -> rsess_store_load -> payload                    the session is in a store
@@ -14,21 +23,25 @@
  *            only. NULL with length 0 is an empty text; NULL with another length is refused.
  * Results    Come through pointers whose names end in _out. They are written on RSESS_OK only;
  *            on any other status what they point at is left as it was. Where RSESS_MERGED or
- *            RSESS_OLD_REMAINS brings a result too, the function says so; no RSESS_ERR_... does.
+ *            RSESS_OLD_REMAINS brings a result too, the function says so; no RSESS_ERR_... does,
+ *            but for error_out, which is written on RSESS_ERR_... only.
  * NULL       Is a no-op for every free, and refused for every other object and result, but
- *            for the two results that say that they may be NULL.
+ *            for the results that say that they may be NULL.
  * Ownership  A buffer (rsess_buf) belongs to the caller, who hands it to rsess_buf_free once.
  *            A slice (rsess_slice) is borrowed from what was passed in, and is never freed.
- *            A codec or store belongs to the caller, who hands it to its free once.
- * Threads    Every function may be called from any thread, and objects may be shared: a codec
- *            and a store serve any number of threads at once. Only the free of an object must
+ *            An object belongs to the caller, who hands it to its free once. An engine is
+ *            counted: sessions and operations under way have shares of their own.
+ * Threads    Every function may be called from any thread, and objects may be shared: each
+ *            serves any number of threads at once. Only the free of an object must
  *            come after the last call that uses it has returned.
- * Processes  A codec serves a process and all that are forked from it. A store belongs to one
- *            process, see rsess_store; in others it answers RSESS_ERR_FORKED.
- * Errors     Are numbers, see rsess_status. Nothing is kept in globals or thread-locals.
+ * Processes  A codec serves a process and all that are forked from it. A store, an
+ *            engine and a queue belong to one process, see there; in others they answer
+ *            RSESS_ERR_FORKED.
+ * Errors     Are numbers, see rsess_status. Nothing is kept in globals or thread-locals; words
+ *            are in an rsess_error, which the caller owns and may decline with a NULL.
  * Panics     A bug of the library ends in RSESS_ERR_PANIC, never in an unwinding stack. The
- *            codec or store in use at that moment then answers RSESS_ERR_POISONED.
- * Secrets    No status, name or message holds a key, a cookie value or a session id.
+ *            object in use at that moment then answers RSESS_ERR_POISONED.
+ * Secrets    No status, name, message or error holds a key, a cookie value or a session id.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -42,6 +55,44 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What this header was made for; the library says it with rsess_version() and
+   rsess_abi_version(), which is the one that must be equal. */
+#define RSESS_VERSION "0.1.0"
+#define RSESS_VERSION_MAJOR 0
+#define RSESS_VERSION_MINOR 1
+#define RSESS_VERSION_PATCH 0
+#define RSESS_ABI_VERSION 1
+
+/**
+ * Who is at fault for a status.
+ */
+typedef enum rsess_category {
+    /**
+     * Nobody: done, in one way or another (0, and from 100 on).
+     */
+    RSESS_CATEGORY_NONE = 0,
+    /**
+     * The program that calls: fix it (1 to 9).
+     */
+    RSESS_CATEGORY_CALLER = 1,
+    /**
+     * The client, whose cookie value was refused: start a fresh session (10 to 19).
+     */
+    RSESS_CATEGORY_CLIENT = 2,
+    /**
+     * The system: fail the request, or try again. The session may be alive (20 to 29, 60 to 79).
+     */
+    RSESS_CATEGORY_SYSTEM = 3,
+    /**
+     * This library: report it; free the object and make another (30 to 39).
+     */
+    RSESS_CATEGORY_LIBRARY = 4,
+    /**
+     * The configuration: the status and the message name the setting (40 to 59).
+     */
+    RSESS_CATEGORY_CONFIG = 5,
+} rsess_category;
 
 /**
  * What a call came to.
@@ -78,13 +129,24 @@ typedef enum rsess_status {
      */
     RSESS_ERR_NOT_JSON = 4,
     /**
-     * The payload is larger than the whole store may grow.
+     * The payload is larger than the whole store may grow, or the Set-Cookie header that holds
+     * it than the 4,096 bytes that browsers keep.
      */
     RSESS_ERR_TOO_LARGE = 5,
     /**
-     * The store belongs to another process: that from which this one was forked.
+     * The store, engine or queue belongs to another process: that from which this one was
+     * forked.
      */
     RSESS_ERR_FORKED = 6,
+    /**
+     * The object is in use: a commit of the session is under way, or the tag is that of an
+     * operation that is not completed yet.
+     */
+    RSESS_ERR_IN_USE = 7,
+    /**
+     * The caller has cancelled the operation. What it wanted may or may not be done.
+     */
+    RSESS_ERR_CANCELLED = 8,
     /**
      * The cookie value was refused for a reason that has no number of its own.
      *
@@ -156,7 +218,7 @@ typedef enum rsess_status {
      */
     RSESS_ERR_PANIC = 30,
     /**
-     * An earlier call on this codec or store ended in RSESS_ERR_PANIC: free it, make another.
+     * An earlier call on this object ended in RSESS_ERR_PANIC: free it, make another.
      */
     RSESS_ERR_POISONED = 31,
     /**
@@ -217,6 +279,14 @@ typedef enum rsess_status {
      * none.
      */
     RSESS_ERR_CONFIG_CA = 53,
+    /**
+     * There is no setting of that name. Names are spelled exactly.
+     */
+    RSESS_ERR_CONFIG_UNKNOWN_KEY = 54,
+    /**
+     * The value is not what that setting takes: a number, true or false, one of some words.
+     */
+    RSESS_ERR_CONFIG_VALUE = 55,
     /**
      * The file of a store cannot be opened for a reason that has no number of its own.
      */
@@ -302,6 +372,20 @@ typedef enum rsess_durability {
 } rsess_durability;
 
 /**
+ * What an operation of a queue was.
+ */
+typedef enum rsess_operation {
+    /**
+     * rsess_queue_load.
+     */
+    RSESS_OPERATION_LOAD = 1,
+    /**
+     * rsess_queue_commit.
+     */
+    RSESS_OPERATION_COMMIT = 2,
+} rsess_operation;
+
+/**
  * Whether a cookie is sent with requests from other sites.
  */
 typedef enum rsess_same_site {
@@ -326,6 +410,46 @@ typedef enum rsess_same_site {
  * reads no clock. The bytes of the keys are wiped from memory when it is freed.
  */
 typedef struct rsess_codec rsess_codec;
+
+/**
+ * The settings of an engine. Made empty, filled in with rsess_config_set, read by
+ * rsess_engine_new, which copies what it needs: it may be freed right after.
+ *
+ * Holds secrets; their bytes are wiped from memory when it is freed.
+ */
+typedef struct rsess_config rsess_config;
+
+/**
+ * Keys, cookie, timeouts and store of an application: everything that its requests share.
+ *
+ * Immutable, counted, and good for any number of threads at once. It belongs to one process, as
+ * its store does: with the driver cookie to all, with memory and redis to the process that uses
+ * it first (so it may be made before a fork), with file to the process that made it. In any
+ * other process what needs the store answers RSESS_ERR_FORKED, and the last free closes nothing.
+ */
+typedef struct rsess_engine rsess_engine;
+
+/**
+ * What went wrong in one call. Immutable, owned by the caller, readable from any thread.
+ */
+typedef struct rsess_error rsess_error;
+
+/**
+ * Operations that are under way, and what became of those that are done.
+ *
+ * Any thread may submit, drain and cancel, at once too; one queue for each event loop is the
+ * use that it is made for. It belongs to the process that made it: in any other one every call
+ * answers RSESS_ERR_FORKED, and rsess_queue_free does nothing.
+ */
+typedef struct rsess_queue rsess_queue;
+
+/**
+ * The session of one request.
+ *
+ * Calls may come from any thread, one after the other or at once. While a commit is under way,
+ * every other call but rsess_session_free answers RSESS_ERR_IN_USE.
+ */
+typedef struct rsess_session rsess_session;
 
 /**
  * A home for payloads on the server: in this process, in a file, or in Redis.
@@ -365,22 +489,6 @@ typedef struct rsess_buf {
      */
     size_t cap;
 } rsess_buf;
-
-/**
- * Bytes that belong to somebody else: a view into what the caller passed in, or passes in.
- *
- * There is no NUL at the end.
- */
-typedef struct rsess_slice {
-    /**
-     * The first byte; NULL if there is none.
-     */
-    const char *ptr;
-    /**
-     * Bytes.
-     */
-    size_t len;
-} rsess_slice;
 
 /**
  * How often one operation of a store was asked for.
@@ -463,6 +571,54 @@ typedef struct rsess_figures {
 } rsess_figures;
 
 /**
+ * An operation that is done. What is in it belongs to whoever drained it: hand it to
+ * rsess_completion_free, or free its parts, or keep some of them and set those to NULL.
+ */
+typedef struct rsess_completion {
+    /**
+     * As it was submitted.
+     */
+    uint64_t tag;
+    /**
+     * What the same call would have returned if it had waited; or RSESS_ERR_CANCELLED, or
+     * RSESS_ERR_STORE_TIMED_OUT.
+     */
+    enum rsess_status status;
+    /**
+     * One of rsess_operation.
+     */
+    int operation;
+    /**
+     * After a load that came to RSESS_OK: a session, for rsess_session_free. Else NULL.
+     */
+    struct rsess_session *session;
+    /**
+     * After a commit: the cookie to send, as rsess_session_commit gives it. Else empty.
+     */
+    struct rsess_buf set_cookie;
+    /**
+     * If somebody is at fault: what went wrong, for rsess_error_free. Else NULL.
+     */
+    struct rsess_error *error;
+} rsess_completion;
+
+/**
+ * Bytes that belong to somebody else: a view into what the caller passed in, or passes in.
+ *
+ * There is no NUL at the end.
+ */
+typedef struct rsess_slice {
+    /**
+     * The first byte; NULL if there is none.
+     */
+    const char *ptr;
+    /**
+     * Bytes.
+     */
+    size_t len;
+} rsess_slice;
+
+/**
  * What the cookie of a session is called, and whom it is sent to.
  */
 typedef struct rsess_cookie_config {
@@ -493,6 +649,14 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * Returns who is at fault: one of rsess_category.
+ *
+ * For a number that is no status yet it goes by the group, and is RSESS_CATEGORY_NONE outside
+ * of all groups.
+ */
+enum rsess_category rsess_status_category(int status);
+
+/**
  * Returns the name of a status, such as "RSESS_OK".
  *
  * The text is static, NUL-terminated, and never NULL; for a number that is no status
@@ -515,6 +679,57 @@ bool rsess_status_is_retryable(int status);
 bool rsess_status_is_refusal(int status);
 
 /**
+ * Returns the status of an error, as the call that made it has returned it.
+ *
+ * RSESS_OK for NULL, so the place for an error can be asked whether there was one.
+ *
+ * # Safety
+ *
+ * `error` is NULL, or came from this library and is not yet freed.
+ */
+enum rsess_status rsess_error_status(const struct rsess_error *error);
+
+/**
+ * Returns who is at fault. RSESS_CATEGORY_NONE for NULL.
+ *
+ * # Safety
+ *
+ * `error` is NULL, or came from this library and is not yet freed.
+ */
+enum rsess_category rsess_error_category(const struct rsess_error *error);
+
+/**
+ * Returns whether the same call may succeed later. False for NULL.
+ *
+ * # Safety
+ *
+ * `error` is NULL, or came from this library and is not yet freed.
+ */
+bool rsess_error_is_retryable(const struct rsess_error *error);
+
+/**
+ * Returns what went wrong, in English, for logs: such as "lifetime: must be a number".
+ *
+ * NUL-terminated, in UTF-8, never NULL, and good until the error is freed; "" for NULL. It
+ * holds no key, no cookie value, no session id, and nothing else that was passed in.
+ *
+ * # Safety
+ *
+ * `error` is NULL, or came from this library and is not yet freed.
+ */
+const char *rsess_error_message(const struct rsess_error *error);
+
+/**
+ * Frees an error. NULL is a no-op.
+ *
+ * # Safety
+ *
+ * - `error` is NULL, or came from this library and is not yet freed.
+ * - Nobody reads it or its message.
+ */
+void rsess_error_free(struct rsess_error *error);
+
+/**
  * Frees the contents of a buffer and empties it.
  *
  * NULL is a no-op, and so is an empty buffer: to free one twice does no harm, to free
@@ -526,6 +741,701 @@ bool rsess_status_is_refusal(int status);
  * - `*buf` is {NULL, 0, 0}, or as the library filled it in and not yet freed.
  */
 void rsess_buf_free(struct rsess_buf *buf);
+
+/**
+ * Makes a configuration in which every setting has its default.
+ *
+ * On RSESS_OK, `*config_out` is a new configuration, which the caller owns and hands to
+ * rsess_config_free.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if `config_out` is NULL
+ * - RSESS_ERR_PANIC
+ *
+ * # Safety
+ *
+ * `config_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_config_new(struct rsess_config **config_out);
+
+/**
+ * Sets one setting. To set it again replaces it, unless it may be set more than once.
+ *
+ * ```text
+ * driver               where sessions live: cookie, memory, file, redis; cookie unless set
+ * secret               signs cookies. Must be set. May be set more than once: the first signs,
+ *                      all verify
+ * lifetime             minutes that a session lives, may be a fraction; 120 unless set
+ * absoluteLifetime     minutes after which a session ends whatever happens in it; none unless
+ *                      set
+ * touchBelow           0 to 1: a request that changes nothing starts the lifetime anew if less
+ *                      than this share of it is left; 0.5 unless set. Not with the driver
+ *                      cookie
+ * rejectLegacyCookies  true, false: refuse cookies without expiry, with the driver cookie;
+ *                      false unless set
+ * cookie.name          the cookie's name; rudderjs_session unless set
+ * cookie.path          the path it is sent for; / unless set
+ * cookie.sameSite      lax, strict, none; lax unless set
+ * cookie.secure        true, false: sent over TLS only; true unless set
+ * cookie.httpOnly      true, false: hidden from scripts; true unless set
+ * memory.maxBytes      bytes to keep, the least used sessions go first; 67108864 unless set
+ * file.path            the file. Must be set with the driver file
+ * file.durability      immediate, eventual: see rsess_durability; immediate unless set
+ * file.deadlineMs      milliseconds that one call may wait for the disk; 5000 unless set
+ * redis.url            redis[s]://[user:password@]host[:port][/db] or redis+unix:///path;
+ *                      redis://127.0.0.1:6379 unless set
+ * redis.prefix         goes before the id to name a record; session: unless set
+ * redis.ca             with rediss: the authorities to trust, in PEM; those of the system
+ *                      unless set
+ * redis.sentinels      host:port of a sentinel. May be set more than once
+ * redis.clusterNodes   host:port of a node of a cluster. May be set more than once
+ * redis.minReplicas    replicas that must have a write before it is done; 0 unless set
+ * redis.poolSize       connections at a time to one server, 1 to 1024; 8 unless set
+ * redis.deadlineMs     milliseconds that one step of the store may take; 500 unless set
+ * ```
+ *
+ * The names are those of the Node package, and so are the defaults but for cookie.secure,
+ * redis.poolSize and touchBelow. Nothing is read from the environment.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_CONFIG_UNKNOWN_KEY if there is no such setting
+ * - RSESS_ERR_CONFIG_VALUE if the setting takes no such value
+ * - RSESS_ERR_CONFIG_... if that setting is refused by itself; what depends on other settings
+ *   is refused by rsess_engine_new
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not UTF-8
+ * - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `config` is NULL, or came from rsess_config_new and is not yet freed.
+ * - `key` is NULL, or valid for reads of `key_len` bytes.
+ * - `value` is NULL, or valid for reads of `value_len` bytes.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_config_set(const struct rsess_config *config,
+                                   const char *key,
+                                   size_t key_len,
+                                   const char *value,
+                                   size_t value_len,
+                                   struct rsess_error **error_out);
+
+/**
+ * Frees a configuration. NULL is a no-op.
+ *
+ * # Safety
+ *
+ * - `config` is NULL, or came from rsess_config_new and is not yet freed.
+ * - No call that uses it is running.
+ */
+void rsess_config_free(struct rsess_config *config);
+
+/**
+ * Makes an engine from its settings.
+ *
+ * Connects to nothing and starts no thread until it is used, but opens the file with the driver
+ * file. `config` is read, not kept.
+ *
+ * On RSESS_OK, `*engine_out` is a new engine, of which the caller owns one share and hands it to
+ * rsess_engine_free. On an error `*error_out` says which setting is at fault; the caller hands
+ * it to rsess_error_free. `error_out` may be NULL.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_CONFIG_... if a setting is refused, or one is missing
+ * - RSESS_ERR_FILE_... if the file cannot be opened
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be
+ * - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `config` is NULL, or came from rsess_config_new and is not yet freed.
+ * - `engine_out` and `error_out` are NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_engine_new(const struct rsess_config *config,
+                                   struct rsess_engine **engine_out,
+                                   struct rsess_error **error_out);
+
+/**
+ * Makes one more share of an engine, for a part of the program that frees it by itself.
+ *
+ * On RSESS_OK, `*engine_out` is the same engine, of which the caller owns one share more and
+ * hands it to rsess_engine_free.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL
+ *
+ * # Safety
+ *
+ * - `engine` is NULL, or came from this library and the caller has not yet freed its share.
+ * - `engine_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_engine_share(const struct rsess_engine *engine,
+                                     struct rsess_engine **engine_out);
+
+/**
+ * Gives back one share of an engine; with the last one it closes its file or its connections.
+ * NULL is a no-op.
+ *
+ * Sessions and operations under way have shares of their own: they go on.
+ *
+ * # Safety
+ *
+ * - `engine` is NULL, or came from this library and the caller has not yet freed this share.
+ * - No call that was given this share is running.
+ */
+void rsess_engine_free(struct rsess_engine *engine);
+
+/**
+ * Reads the figures of an engine's store, as rsess_store_figures does.
+ *
+ * With the driver cookie all of them are 0.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL, or the size cannot be that of an
+ *   rsess_figures
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `engine` is NULL, or came from this library and the caller has not yet freed its share.
+ * - `figures_out` is NULL, or valid for reads of its first field, and for reads and writes
+ *   of as many bytes as that says.
+ */
+enum rsess_status rsess_engine_figures(const struct rsess_engine *engine,
+                                       struct rsess_figures *figures_out);
+
+/**
+ * Loads the session that a request belongs to, or starts a fresh one.
+ *
+ * `cookie_header` is what the client sent after "Cookie: ", of any content; NULL with length 0
+ * if it sent none. `now_unix_ms` is milliseconds since the Unix epoch. A cookie value that is
+ * refused, or that leads to no session any more, gives a fresh session under a new id: that is
+ * ordinary traffic, and RSESS_OK. A fresh session in which nothing is put is never stored.
+ *
+ * Blocks with the drivers file and redis, as the store does; see rsess_queue_load for a caller
+ * that must not.
+ *
+ * On RSESS_OK, `*session_out` is a new session, which the caller owns and hands to
+ * rsess_session_free. It has a share of the engine. On an error `*error_out` says what went
+ * wrong, and the caller hands it to rsess_error_free; `error_out` may be NULL.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_STORE_... if the store cannot say: the session may be alive, so do not start a
+ *   fresh one
+ * - RSESS_ERR_RANDOMNESS if a fresh session finds no random bytes for its id
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `now_unix_ms` is more
+ *   than 8,640,000,000,000,000
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `engine` is NULL, or came from this library and the caller has not yet freed its share.
+ * - `cookie_header` is NULL, or valid for reads of `header_len` bytes.
+ * - `session_out` and `error_out` are NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_session_load(const struct rsess_engine *engine,
+                                     const char *cookie_header,
+                                     size_t header_len,
+                                     uint64_t now_unix_ms,
+                                     struct rsess_session **session_out,
+                                     struct rsess_error **error_out);
+
+/**
+ * Frees a session. NULL is a no-op. What was not committed is lost.
+ *
+ * A commit that is under way in a queue goes on, and is completed there.
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - No call that uses it is running; rsess_queue_commit has returned.
+ */
+void rsess_session_free(struct rsess_session *session);
+
+/**
+ * Returns whether the session is new: nothing was stored for it yet. False for NULL, and while
+ * a commit is under way.
+ *
+ * # Safety
+ *
+ * `session` is NULL, or came from this library and is not yet freed.
+ */
+bool rsess_session_is_fresh(const struct rsess_session *session);
+
+/**
+ * Returns whether a commit has something to save. False for NULL, and while a commit is under
+ * way.
+ *
+ * # Safety
+ *
+ * `session` is NULL, or came from this library and is not yet freed.
+ */
+bool rsess_session_is_dirty(const struct rsess_session *session);
+
+/**
+ * Returns why the client's cookie did not give the session: for logs and figures, never for the
+ * client.
+ *
+ * Returns:
+ * - RSESS_OK if it did, or there was none
+ * - RSESS_ERR_BAD_SIGNATURE, RSESS_ERR_EXPIRED, RSESS_ERR_LEGACY, RSESS_ERR_MALFORMED,
+ *   RSESS_ERR_UNSIGNED if it was refused
+ * - RSESS_NOT_FOUND if it was good, but its session is over
+ * - RSESS_ERR_INVALID_ARGUMENT if `session` is NULL
+ * - RSESS_ERR_IN_USE, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * `session` is NULL, or came from this library and is not yet freed.
+ */
+enum rsess_status rsess_session_refusal(const struct rsess_session *session);
+
+/**
+ * Reads the id of the session: a bearer secret, which must stay out of logs.
+ *
+ * On RSESS_OK, `*id_out` is a new buffer, which the caller hands to rsess_buf_free.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_NOT_FOUND if the id that came in a cookie with its data can name no record
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `id_out` is NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_session_id(const struct rsess_session *session, struct rsess_buf *id_out);
+
+/**
+ * Reads the value of one key.
+ *
+ * On RSESS_OK, `*value_out` is a new buffer with the value as JSON text, verbatim; the caller
+ * hands it to rsess_buf_free.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_NOT_FOUND if there is no such key
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `key` is not UTF-8
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `key` is NULL, or valid for reads of `key_len` bytes.
+ * - `value_out` is NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_session_get(const struct rsess_session *session,
+                                    const char *key,
+                                    size_t key_len,
+                                    struct rsess_buf *value_out);
+
+/**
+ * Reads all keys and values.
+ *
+ * On RSESS_OK, `*data_out` is a new buffer with a JSON object, which the caller hands to
+ * rsess_buf_free.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `data_out` is NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_session_data(const struct rsess_session *session,
+                                     struct rsess_buf *data_out);
+
+/**
+ * Sets one key to a value, until it is forgotten.
+ *
+ * `value_json` is one JSON value, such as "alice" with its quotes, 3, or [1,2]; it is kept
+ * verbatim. Stored by the next commit, like every change.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not UTF-8
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `key` is NULL, or valid for reads of `key_len` bytes.
+ * - `value_json` is NULL, or valid for reads of `value_len` bytes.
+ */
+enum rsess_status rsess_session_put(const struct rsess_session *session,
+                                    const char *key,
+                                    size_t key_len,
+                                    const char *value_json,
+                                    size_t value_len);
+
+/**
+ * Removes one key. To remove what is not there succeeds.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `key` is not UTF-8
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `key` is NULL, or valid for reads of `key_len` bytes.
+ */
+enum rsess_status rsess_session_forget(const struct rsess_session *session,
+                                       const char *key,
+                                       size_t key_len);
+
+/**
+ * Removes all keys. The id and what was flashed stay.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if `session` is NULL
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * `session` is NULL, or came from this library and is not yet freed.
+ */
+enum rsess_status rsess_session_clear(const struct rsess_session *session);
+
+/**
+ * Leaves a value for the next request only, which reads it with rsess_session_get_flash.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not UTF-8
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `key` is NULL, or valid for reads of `key_len` bytes.
+ * - `value_json` is NULL, or valid for reads of `value_len` bytes.
+ */
+enum rsess_status rsess_session_flash(const struct rsess_session *session,
+                                      const char *key,
+                                      size_t key_len,
+                                      const char *value_json,
+                                      size_t value_len);
+
+/**
+ * Reads a value that the request before left for this one. Read or not, it is gone with the
+ * next commit, unless rsess_session_keep carries it over.
+ *
+ * On RSESS_OK, `*value_out` is a new buffer with the value as JSON text, verbatim; the caller
+ * hands it to rsess_buf_free.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_NOT_FOUND if there is no such key
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `key` is not UTF-8
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `key` is NULL, or valid for reads of `key_len` bytes.
+ * - `value_out` is NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_session_get_flash(const struct rsess_session *session,
+                                          const char *key,
+                                          size_t key_len,
+                                          struct rsess_buf *value_out);
+
+/**
+ * Reads all that the request before left for this one.
+ *
+ * On RSESS_OK, `*flash_out` is a new buffer with a JSON object, which the caller hands to
+ * rsess_buf_free.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `flash_out` is NULL, or valid for writes of one rsess_buf.
+ */
+enum rsess_status rsess_session_all_flash(const struct rsess_session *session,
+                                          struct rsess_buf *flash_out);
+
+/**
+ * Carries a value that the request before left for this one over to the next one.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_NOT_FOUND if there is no such key; nothing is changed
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `key` is not UTF-8
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `key` is NULL, or valid for reads of `key_len` bytes.
+ */
+enum rsess_status rsess_session_keep(const struct rsess_session *session,
+                                     const char *key,
+                                     size_t key_len);
+
+/**
+ * Gives the session a fresh id and keeps its data.
+ *
+ * Call it whenever privileges change (login, logout, another role), or an id that was planted
+ * before stays good afterwards. The session moves when it is committed: its new record is there
+ * before the old one goes. With the driver cookie there is no record, and the old cookie stays
+ * good until the expiry that is signed into it.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_RANDOMNESS if the operating system gives no random bytes
+ * - RSESS_ERR_INVALID_ARGUMENT if `session` is NULL
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * `session` is NULL, or came from this library and is not yet freed.
+ */
+enum rsess_status rsess_session_regenerate(const struct rsess_session *session);
+
+/**
+ * Has the next commit end the session: it removes the record, and gives the header that makes
+ * the browser forget the cookie. What is put in the meantime is lost.
+ *
+ * With the driver cookie there is no record: a copy of the cookie stays good until its expiry.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if `session` is NULL
+ * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * `session` is NULL, or came from this library and is not yet freed.
+ */
+enum rsess_status rsess_session_destroy(const struct rsess_session *session);
+
+/**
+ * Saves a session if it has changed, and gives the cookie to send. Call it before the response
+ * begins.
+ *
+ * It is saved onto what was loaded: what other requests have written meanwhile is kept, and a
+ * session that they have destroyed stays destroyed. The session can be used and committed again
+ * afterwards. `now_unix_ms` is milliseconds since the Unix epoch. Blocks as rsess_session_load.
+ *
+ * On RSESS_OK and on RSESS_OLD_REMAINS, `*set_cookie_out` is what follows "Set-Cookie: ",
+ * without a line end, in a new buffer, which the caller hands to rsess_buf_free; or the empty
+ * buffer {NULL, 0, 0} if there is no cookie to send. A response with a Set-Cookie should not be
+ * cached: send "Cache-Control: no-store" or "Vary: Cookie" with it.
+ *
+ * On an error `*error_out` says what went wrong, and the caller hands it to rsess_error_free;
+ * `error_out` may be NULL. The session is as it was, and may be committed again.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_OLD_REMAINS: saved under its new id, but the record under the old one may still be
+ *   there. Send the cookie, and commit again to have it removed: until then whoever has the old
+ *   id gets in
+ * - RSESS_GONE: nothing is saved; the user is logged out, or was away for too long
+ * - RSESS_ERR_TOO_LARGE if it does not fit into a cookie, or into the memory store
+ * - RSESS_ERR_STORE_... if it may not be saved. It may be all the same: to commit again does no
+ *   harm
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `now_unix_ms` is more
+ *   than 8,640,000,000,000,000
+ * - RSESS_ERR_IN_USE if another commit of this session is under way
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `set_cookie_out` is NULL, or valid for writes of one rsess_buf.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_session_commit(const struct rsess_session *session,
+                                       uint64_t now_unix_ms,
+                                       struct rsess_buf *set_cookie_out,
+                                       struct rsess_error **error_out);
+
+/**
+ * Makes a queue.
+ *
+ * On RSESS_OK, `*queue_out` is a new queue, which the caller owns and hands to
+ * rsess_queue_free. `error_out` may be NULL.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_TOO_LARGE if the process has as many files open as it may
+ * - RSESS_ERR_INVALID_ARGUMENT if `queue_out` is NULL
+ * - RSESS_ERR_PANIC
+ *
+ * # Safety
+ *
+ * `queue_out` and `error_out` are NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_queue_new(struct rsess_queue **queue_out, struct rsess_error **error_out);
+
+/**
+ * Frees a queue. NULL is a no-op.
+ *
+ * Operations that are under way go on without it, and what they come to is thrown away: a write
+ * that was submitted may or may not be done. Completions that were not drained are freed.
+ *
+ * # Safety
+ *
+ * - `queue` is NULL, or came from rsess_queue_new and is not yet freed.
+ * - No call that uses it is running, and nobody polls its descriptor.
+ */
+void rsess_queue_free(struct rsess_queue *queue);
+
+/**
+ * Reads the descriptor of a queue: readable while there are completions to drain.
+ *
+ * For poll, epoll, kqueue, libuv or asyncio, which wait until it can be read. Only
+ * rsess_queue_drain reads from it. It belongs to the queue: do not close it, and take it out of
+ * the event loop before rsess_queue_free.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL
+ * - RSESS_ERR_FORKED
+ *
+ * # Safety
+ *
+ * - `queue` is NULL, or came from rsess_queue_new and is not yet freed.
+ * - `descriptor_out` is NULL, or valid for writes of one int.
+ */
+enum rsess_status rsess_queue_descriptor(const struct rsess_queue *queue, int *descriptor_out);
+
+/**
+ * Does what rsess_session_load does, without blocking.
+ *
+ * `tag` is any number that no operation of this queue has, from its submission until its
+ * completion is drained. `deadline_ms` is how long it may take, in milliseconds; 0 for as long
+ * as the store's own deadline lets it. `cookie_header` is read during the call only.
+ *
+ * On RSESS_OK the operation is under way, or done already, and one completion with its tag will
+ * come, whatever happens. On any other status there will be none. `error_out` may be NULL.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_IN_USE if an operation with that tag is not drained yet
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `now_unix_ms` is more
+ *   than 8,640,000,000,000,000
+ * - RSESS_ERR_FORKED
+ *
+ * # Safety
+ *
+ * - `queue` is NULL, or came from rsess_queue_new and is not yet freed.
+ * - `engine` is NULL, or came from this library and the caller has not yet freed its share.
+ * - `cookie_header` is NULL, or valid for reads of `header_len` bytes.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_queue_load(const struct rsess_queue *queue,
+                                   const struct rsess_engine *engine,
+                                   const char *cookie_header,
+                                   size_t header_len,
+                                   uint64_t now_unix_ms,
+                                   uint64_t tag,
+                                   uint32_t deadline_ms,
+                                   struct rsess_error **error_out);
+
+/**
+ * Does what rsess_session_commit does, without blocking.
+ *
+ * `tag` and `deadline_ms` are as in rsess_queue_load. Until the store has answered, the session
+ * answers RSESS_ERR_IN_USE, after the completion of an operation that was cancelled or has timed
+ * out, too. It may be freed at any time.
+ *
+ * On RSESS_OK the operation is under way, or done already, and one completion with its tag will
+ * come, whatever happens. On any other status there will be none. `error_out` may be NULL.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_IN_USE if an operation with that tag is not drained yet, or another commit of
+ *   this session is under way
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `now_unix_ms` is more
+ *   than 8,640,000,000,000,000
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `queue` is NULL, or came from rsess_queue_new and is not yet freed.
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_queue_commit(const struct rsess_queue *queue,
+                                     const struct rsess_session *session,
+                                     uint64_t now_unix_ms,
+                                     uint64_t tag,
+                                     uint32_t deadline_ms,
+                                     struct rsess_error **error_out);
+
+/**
+ * Takes completions out of a queue. Never blocks.
+ *
+ * On RSESS_OK, `*count_out` is how many of the `capacity` places at `completions_out` were
+ * written, from the first one on: 0 if nothing is done. What was there is overwritten, and not
+ * freed. While more are left, the descriptor stays readable.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC
+ *
+ * # Safety
+ *
+ * - `queue` is NULL, or came from rsess_queue_new and is not yet freed.
+ * - `completions_out` is NULL, or valid for writes of `capacity` rsess_completion.
+ * - `count_out` is NULL, or valid for writes of one size_t.
+ */
+enum rsess_status rsess_queue_drain(const struct rsess_queue *queue,
+                                    struct rsess_completion *completions_out,
+                                    size_t capacity,
+                                    size_t *count_out);
+
+/**
+ * Completes an operation now, with RSESS_ERR_CANCELLED. Its completion still has to be drained.
+ *
+ * What it has asked the store for may or may not be done.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_NOT_FOUND if there is no such operation, or it is completed already
+ * - RSESS_ERR_INVALID_ARGUMENT if `queue` is NULL
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC
+ *
+ * # Safety
+ *
+ * `queue` is NULL, or came from rsess_queue_new and is not yet freed.
+ */
+enum rsess_status rsess_queue_cancel(const struct rsess_queue *queue, uint64_t tag);
+
+/**
+ * Frees what is in a completion, and empties it. NULL is a no-op.
+ *
+ * Parts that the caller wants to keep are taken out before: copy the pointer, and set it to
+ * NULL (the buffer: to {NULL, 0, 0}) in the completion.
+ *
+ * # Safety
+ *
+ * - `completion` is NULL, or valid for reads and writes of one rsess_completion.
+ * - Its parts are as the library filled them in and not yet freed, or NULL.
+ */
+void rsess_completion_free(struct rsess_completion *completion);
 
 /**
  * Makes a codec from secrets: the first signs, all of them verify.
@@ -1448,6 +2358,14 @@ uint64_t rsess_now_unix_ms(void);
  * The text is static, NUL-terminated, and never NULL.
  */
 const char *rsess_version(void);
+
+/**
+ * Returns the number of the binary interface of the library that is running.
+ *
+ * A program is good for every library with the RSESS_ABI_VERSION that it was compiled with; it
+ * is also the number behind ".so". What is added at the end changes nothing.
+ */
+int rsess_abi_version(void);
 
 #ifdef __cplusplus
 }  // extern "C"

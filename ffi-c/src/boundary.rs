@@ -6,6 +6,7 @@
 //!   pointer         --Out-->         a place that is written once, on success
 //!   pointer         --SizedOut-->    the same, of which the caller may know the first part only
 //!   value --lend--> pointer --take_back--> value  what the caller owns in between
+//!   Arc --lend_shared--> pointer --share--> Arc   the same, with a count of the owners
 //! ```
 //!
 //! Knows nothing of sessions. What a lifetime `'a` stands for here is the duration of the call:
@@ -16,6 +17,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::status::rsess_status::{self, RSESS_ERR_INVALID_ARGUMENT};
@@ -50,13 +52,26 @@ impl<T> Guarded<T> {
         Self { inner, poisoned: AtomicBool::new(false) }
     }
 
+    /// Lets no more calls through, after a panic on a thread of the library's own.
+    pub(crate) fn poison(&self) {
+        self.poisoned.store(true, Ordering::Relaxed);
+    }
+
     /// Gives the value to `work`, unless it is poisoned.
     pub(crate) fn call<R>(
         &self,
         work: impl FnOnce(&T) -> Result<R, rsess_status>,
     ) -> Result<R, rsess_status> {
+        self.call_explained(work)
+    }
+
+    /// The same for work that says more about its failures than a status.
+    pub(crate) fn call_explained<R, E: From<rsess_status>>(
+        &self,
+        work: impl FnOnce(&T) -> Result<R, E>,
+    ) -> Result<R, E> {
         if self.poisoned.load(Ordering::Relaxed) {
-            return Err(rsess_status::RSESS_ERR_POISONED);
+            return Err(rsess_status::RSESS_ERR_POISONED.into());
         }
         let armed = PoisonOnDrop(&self.poisoned);
         let outcome = work(&self.inner);
@@ -142,6 +157,16 @@ pub(crate) unsafe fn borrowed<'a, T>(pointer: *const T) -> Result<&'a T, rsess_s
     unsafe { pointer.as_ref() }.ok_or(RSESS_ERR_INVALID_ARGUMENT)
 }
 
+/// The same, for functions that have no status to refuse NULL with.
+///
+/// # Safety
+///
+/// `pointer` is NULL, misaligned, or valid for reads of a `T` that nobody changes during `'a`.
+pub(crate) unsafe fn peek<'a, T>(pointer: *const T) -> Option<&'a T> {
+    // SAFETY: this function's own condition.
+    unsafe { borrowed(pointer) }.ok()
+}
+
 /// A place of the caller's that is to be written once.
 pub(crate) struct Out<T>(NonNull<T>);
 
@@ -171,6 +196,44 @@ impl<T> Out<T> {
     pub(crate) fn write(self, value: T) {
         // SAFETY: not NULL and aligned, so writable, as was promised to `new`.
         unsafe { self.0.write(value) };
+    }
+}
+
+/// A row of places of the caller's, to be written from the first one on.
+pub(crate) struct OutArray<T> {
+    start: NonNull<T>,
+    capacity: usize,
+}
+
+impl<T> OutArray<T> {
+    /// # Safety
+    ///
+    /// `start` is NULL, misaligned, or valid for writes of `capacity` values for as long as this
+    /// value lives.
+    pub(crate) unsafe fn new(start: *mut T, capacity: usize) -> Result<Self, rsess_status> {
+        let size = capacity.checked_mul(size_of::<T>());
+        let fits = size.is_some_and(|size| isize::try_from(size).is_ok());
+        let aligned = Some(start).filter(|start| start.is_aligned() && fits);
+        let start = aligned.and_then(NonNull::new).ok_or(RSESS_ERR_INVALID_ARGUMENT)?;
+        Ok(Self { start, capacity })
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Writes `values`, as many as there is room for, and says how many. What was there is not
+    /// dropped: it may be uninitialised.
+    pub(crate) fn write(self, values: impl IntoIterator<Item = T>) -> usize {
+        let mut count = 0;
+        for value in values.into_iter().take(self.capacity) {
+            // SAFETY: `count` is below the capacity, and so many values fit into an object.
+            let place = unsafe { self.start.add(count) };
+            // SAFETY: one of the places that are writable, as was promised to `new`.
+            unsafe { place.write(value) };
+            count += 1;
+        }
+        count
     }
 }
 
@@ -235,9 +298,59 @@ pub(crate) unsafe fn take_back<T>(pointer: *mut T) -> Option<Box<T>> {
     Some(unsafe { Box::from_raw(pointer) })
 }
 
+/// Makes the caller one of the owners of `value`, until it comes back through
+/// [`take_back_shared`].
+pub(crate) fn lend_shared<T>(value: Arc<T>) -> *mut T {
+    Arc::into_raw(value).cast_mut()
+}
+
+/// One more owner of what was lent.
+///
+/// # Safety
+///
+/// `pointer` is NULL, or came from [`lend_shared`] and was not taken back yet.
+pub(crate) unsafe fn share<T>(pointer: *const T) -> Result<Arc<T>, rsess_status> {
+    if pointer.is_null() || !pointer.is_aligned() {
+        return Err(RSESS_ERR_INVALID_ARGUMENT);
+    }
+    // SAFETY: not NULL, so it came from `Arc::into_raw` and the caller still owns its share.
+    unsafe { Arc::increment_strong_count(pointer) };
+    // SAFETY: as above; the share that this takes is the one that was added.
+    Ok(unsafe { Arc::from_raw(pointer) })
+}
+
+/// Takes back what was lent; `None` for NULL.
+///
+/// # Safety
+///
+/// `pointer` is NULL, or came from [`lend_shared`] and was not taken back yet as many times as it
+/// was lent.
+pub(crate) unsafe fn take_back_shared<T>(pointer: *mut T) -> Option<Arc<T>> {
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: not NULL, so it came from `Arc::into_raw`, and this share is the caller's to give.
+    Some(unsafe { Arc::from_raw(pointer) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shared_lives_until_the_last_owner_gives_it_back() {
+        let value = Arc::new(7);
+        let pointer = lend_shared(Arc::clone(&value));
+        // SAFETY: lent above.
+        let shared = unsafe { share(pointer) }.expect("not NULL");
+
+        // SAFETY: lent once, and taken back once.
+        drop(unsafe { take_back_shared(pointer) });
+
+        assert_eq!((*shared, Arc::strong_count(&value)), (7, 2));
+        drop(shared);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
 
     #[test]
     fn a_panic_becomes_a_status() {

@@ -123,4 +123,5 @@ impl From<OperationFigures> for rsess_calls {
 }
 
 /// The struct up to its first version's last field. Never changes, however it grows.
-const FIRST_SIZE: usize = offset_of!(rsess_figures, unreadable_records) + size_of::<u64>();
+pub(crate) const FIRST_SIZE: usize =
+    offset_of!(rsess_figures, unreadable_records) + size_of::<u64>();

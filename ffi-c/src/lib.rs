@@ -1,6 +1,13 @@
 //! The engine as a C library: `librudder_session`.
 //!
 //! ```text
+//!   config     rsess_config: settings by name
+//!   engine     rsess_engine: all that the requests of an application share
+//!   session    rsess_session: the session of one request
+//!   commit     saving it, and the Set-Cookie header for it
+//!   queue      rsess_queue: the same for event loops, which do not wait
+//!   error      rsess_error: what went wrong, in words
+//!
 //!   status     what a call came to, as a pinned number
 //!   buffer     rsess_buf (owned), rsess_slice (borrowed)
 //!   codec      rsess_codec: cookie value <-> payload or session id
@@ -13,13 +20,17 @@
 //!   clock      the system's time, for callers who have no better one
 //!   version    which library this is
 //!   home       which process an object belongs to
+//!   work       what a request asks of a store, waiting for it or not
+//!   state      what a session is between its load and its commit
+//!   completions  what a queue is made of
 //!   boundary   every raw pointer that comes in or goes out, and the one `catch_unwind`
 //! ```
 //!
 //! Modules are flat and free of macros and `cfg`: cbindgen sees neither, and what it does not
 //! see is not in the header. Their doc comments are written for readers of C, since they become
-//! `include/rudder_session.h`. Each function translates arguments, calls the engine once and
-//! translates what comes back; it decides nothing about sessions.
+//! `include/rudder_session.h`. The functions of the second group translate arguments, call the
+//! engine once and translate what comes back. Those of the first put these steps together, once
+//! for all hosts; when a session is saved is decided in `state`.
 
 // C names are what this crate is for.
 #![allow(non_camel_case_types)]
@@ -28,14 +39,23 @@ mod boundary;
 pub mod buffer;
 pub mod clock;
 pub mod codec;
+pub mod commit;
+mod completions;
+pub mod config;
 #[cfg(test)]
 mod contract;
 pub mod cookie;
+pub mod engine;
+pub mod error;
 pub mod figures;
 mod home;
 pub mod payload;
+pub mod queue;
 pub mod record;
+pub mod session;
+mod state;
 pub mod status;
 pub mod store;
 pub mod update;
 pub mod version;
+mod work;

@@ -46,10 +46,17 @@ pub enum rsess_status {
     RSESS_ERR_NOT_A_PAYLOAD = 3,
     /// The value is not JSON.
     RSESS_ERR_NOT_JSON = 4,
-    /// The payload is larger than the whole store may grow.
+    /// The payload is larger than the whole store may grow, or the Set-Cookie header that holds
+    /// it than the 4,096 bytes that browsers keep.
     RSESS_ERR_TOO_LARGE = 5,
-    /// The store belongs to another process: that from which this one was forked.
+    /// The store, engine or queue belongs to another process: that from which this one was
+    /// forked.
     RSESS_ERR_FORKED = 6,
+    /// The object is in use: a commit of the session is under way, or the tag is that of an
+    /// operation that is not completed yet.
+    RSESS_ERR_IN_USE = 7,
+    /// The caller has cancelled the operation. What it wanted may or may not be done.
+    RSESS_ERR_CANCELLED = 8,
 
     /// The cookie value was refused for a reason that has no number of its own.
     ///
@@ -91,7 +98,7 @@ pub enum rsess_status {
 
     /// The library has a bug and stopped in the middle of the call. Please report it.
     RSESS_ERR_PANIC = 30,
-    /// An earlier call on this codec or store ended in RSESS_ERR_PANIC: free it, make another.
+    /// An earlier call on this object ended in RSESS_ERR_PANIC: free it, make another.
     RSESS_ERR_POISONED = 31,
 
     /// A setting was refused for a reason that has no number of its own.
@@ -124,6 +131,10 @@ pub enum rsess_status {
     /// There is no certificate authority to trust: the PEM text holds none, or the system has
     /// none.
     RSESS_ERR_CONFIG_CA = 53,
+    /// There is no setting of that name. Names are spelled exactly.
+    RSESS_ERR_CONFIG_UNKNOWN_KEY = 54,
+    /// The value is not what that setting takes: a number, true or false, one of some words.
+    RSESS_ERR_CONFIG_VALUE = 55,
 
     /// The file of a store cannot be opened for a reason that has no number of its own.
     RSESS_ERR_FILE = 60,
@@ -163,6 +174,40 @@ pub enum rsess_status {
     /// Done, but the record under the old id may still be there: to remove it failed. The new
     /// one is in place. Destroy the old one, or whoever has its id gets in until it expires.
     RSESS_OLD_REMAINS = 104,
+}
+
+/// Who is at fault for a status.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum rsess_category {
+    /// Nobody: done, in one way or another (0, and from 100 on).
+    RSESS_CATEGORY_NONE = 0,
+    /// The program that calls: fix it (1 to 9).
+    RSESS_CATEGORY_CALLER = 1,
+    /// The client, whose cookie value was refused: start a fresh session (10 to 19).
+    RSESS_CATEGORY_CLIENT = 2,
+    /// The system: fail the request, or try again. The session may be alive (20 to 29, 60 to 79).
+    RSESS_CATEGORY_SYSTEM = 3,
+    /// This library: report it; free the object and make another (30 to 39).
+    RSESS_CATEGORY_LIBRARY = 4,
+    /// The configuration: the status and the message name the setting (40 to 59).
+    RSESS_CATEGORY_CONFIG = 5,
+}
+
+/// Returns who is at fault: one of rsess_category.
+///
+/// For a number that is no status yet it goes by the group, and is RSESS_CATEGORY_NONE outside
+/// of all groups.
+#[unsafe(no_mangle)]
+pub extern "C" fn rsess_status_category(status: c_int) -> rsess_category {
+    match status {
+        1..=9 => rsess_category::RSESS_CATEGORY_CALLER,
+        10..=19 => rsess_category::RSESS_CATEGORY_CLIENT,
+        20..=29 | 60..=79 => rsess_category::RSESS_CATEGORY_SYSTEM,
+        30..=39 => rsess_category::RSESS_CATEGORY_LIBRARY,
+        40..=59 => rsess_category::RSESS_CATEGORY_CONFIG,
+        _ => rsess_category::RSESS_CATEGORY_NONE,
+    }
 }
 
 /// Returns the name of a status, such as "RSESS_OK".
@@ -205,6 +250,11 @@ pub extern "C" fn rsess_status_is_refusal(status: c_int) -> bool {
 }
 
 impl rsess_status {
+    /// Whether somebody is at fault; else it says in which way a call was done.
+    pub(crate) fn is_error(self) -> bool {
+        rsess_status_category(self as c_int) != rsess_category::RSESS_CATEGORY_NONE
+    }
+
     fn from_number(number: c_int) -> Option<Self> {
         NAMES.iter().map(|(status, _)| *status).find(|status| *status as c_int == number)
     }
@@ -288,7 +338,7 @@ impl From<StoreError> for rsess_status {
 }
 
 /// All of them, by number.
-const NAMES: [(rsess_status, &CStr); 53] = [
+const NAMES: [(rsess_status, &CStr); 57] = [
     (RSESS_OK, c"RSESS_OK"),
     (RSESS_ERR_INVALID_ARGUMENT, c"RSESS_ERR_INVALID_ARGUMENT"),
     (RSESS_ERR_INVALID_ID, c"RSESS_ERR_INVALID_ID"),
@@ -296,6 +346,8 @@ const NAMES: [(rsess_status, &CStr); 53] = [
     (RSESS_ERR_NOT_JSON, c"RSESS_ERR_NOT_JSON"),
     (RSESS_ERR_TOO_LARGE, c"RSESS_ERR_TOO_LARGE"),
     (RSESS_ERR_FORKED, c"RSESS_ERR_FORKED"),
+    (RSESS_ERR_IN_USE, c"RSESS_ERR_IN_USE"),
+    (RSESS_ERR_CANCELLED, c"RSESS_ERR_CANCELLED"),
     (RSESS_ERR_REFUSED, c"RSESS_ERR_REFUSED"),
     (RSESS_ERR_BAD_SIGNATURE, c"RSESS_ERR_BAD_SIGNATURE"),
     (RSESS_ERR_EXPIRED, c"RSESS_ERR_EXPIRED"),
@@ -327,6 +379,8 @@ const NAMES: [(rsess_status, &CStr); 53] = [
     (RSESS_ERR_CONFIG_TTL, c"RSESS_ERR_CONFIG_TTL"),
     (RSESS_ERR_CONFIG_DURABILITY, c"RSESS_ERR_CONFIG_DURABILITY"),
     (RSESS_ERR_CONFIG_CA, c"RSESS_ERR_CONFIG_CA"),
+    (RSESS_ERR_CONFIG_UNKNOWN_KEY, c"RSESS_ERR_CONFIG_UNKNOWN_KEY"),
+    (RSESS_ERR_CONFIG_VALUE, c"RSESS_ERR_CONFIG_VALUE"),
     (RSESS_ERR_FILE, c"RSESS_ERR_FILE"),
     (RSESS_ERR_FILE_DAMAGED, c"RSESS_ERR_FILE_DAMAGED"),
     (RSESS_ERR_FILE_FOREIGN, c"RSESS_ERR_FILE_FOREIGN"),
@@ -360,7 +414,8 @@ mod tests {
         let constants = header.lines().filter_map(|line| {
             let (name, number) = line.trim().strip_suffix(',')?.split_once(" = ")?;
             let number: c_int = number.parse().ok()?;
-            let settings = ["RSESS_DURABILITY_", "RSESS_SAME_SITE_"];
+            let settings =
+                ["RSESS_CATEGORY_", "RSESS_DURABILITY_", "RSESS_OPERATION_", "RSESS_SAME_SITE_"];
             let is_setting = settings.iter().any(|setting| name.starts_with(setting));
             (!is_setting).then_some((name, number))
         });
@@ -371,6 +426,17 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, NAMES.len());
+    }
+
+    #[test]
+    fn every_error_has_a_category_and_what_is_done_has_none() {
+        for (status, name) in NAMES {
+            let is_error = name.to_str().expect("ASCII").starts_with("RSESS_ERR_");
+            assert_eq!(status.is_error(), is_error, "{name:?}");
+        }
+        for number in [-1, 99, 105, c_int::MIN, c_int::MAX] {
+            assert_eq!(rsess_status_category(number), rsess_category::RSESS_CATEGORY_NONE);
+        }
     }
 
     #[test]
@@ -423,7 +489,7 @@ mod tests {
     fn the_numbers_stay_what_they_are() {
         let numbers = NAMES.map(|(status, _)| status as c_int);
 
-        let expected = (0..=6).chain(10..=15).chain(20..=28).chain(30..=31).chain(40..=53);
+        let expected = (0..=8).chain(10..=15).chain(20..=28).chain(30..=31).chain(40..=55);
         let expected = expected.chain(60..=64).chain(70..=74).chain(100..=104);
         assert!(numbers.into_iter().eq(expected));
     }

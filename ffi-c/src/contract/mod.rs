@@ -2,9 +2,12 @@
 
 mod calls;
 mod files;
+mod layout;
 mod pointers;
+mod queues;
 #[path = "../../tests/redis_server/mod.rs"]
 mod redis_server;
+mod sessions;
 mod stateless;
 mod stores;
 

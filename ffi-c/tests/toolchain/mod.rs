@@ -21,10 +21,18 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    fn compiler(self, standard: &str) -> Command {
-        let (program, name) = match self {
-            Self::C => ("gcc", "c"),
-            Self::Cpp => ("g++", "c++"),
+    /// Both compilers that we promise, the one that links first.
+    pub(crate) fn compilers(self) -> [&'static str; 2] {
+        match self {
+            Self::C => ["gcc", "clang"],
+            Self::Cpp => ["g++", "clang++"],
+        }
+    }
+
+    fn compiler(self, program: &str, standard: &str) -> Command {
+        let name = match self {
+            Self::C => "c",
+            Self::Cpp => "c++",
         };
         let mut compiler = Command::new(program);
         compiler.arg(format!("-std={standard}")).args(["-x", name]).arg("-I").arg(include_dir());
@@ -42,12 +50,14 @@ pub(crate) fn header_path() -> PathBuf {
 
 /// Compiles `source`, and throws the result away.
 pub(crate) fn check(language: Language, standard: &str, source: &str) {
-    let mut compiler = language.compiler(standard);
-    compiler.args(["-fsyntax-only", "-"]).stdin(Stdio::piped());
-    let mut running = compiler.stderr(Stdio::piped()).spawn().expect("gcc and g++ on the PATH");
-    running.stdin.take().expect("piped").write_all(source.as_bytes()).expect("a reader");
-    let output = running.wait_with_output().expect("an end");
-    expect_success(&format!("compiling as {standard}"), &output);
+    for program in language.compilers() {
+        let mut compiler = language.compiler(program, standard);
+        compiler.args(["-fsyntax-only", "-"]).stdin(Stdio::piped());
+        let mut running = compiler.stderr(Stdio::piped()).spawn().expect("gcc and clang");
+        running.stdin.take().expect("piped").write_all(source.as_bytes()).expect("a reader");
+        let output = running.wait_with_output().expect("an end");
+        expect_success(&format!("compiling as {standard} with {program}"), &output);
+    }
 }
 
 /// Compiles the file `source` and links it with the library, given as linker arguments.
@@ -57,10 +67,10 @@ pub(crate) fn link(
     source: &Path,
     library: &[String],
 ) -> PathBuf {
-    let name = source.file_stem().expect("a file").to_string_lossy();
+    let name = source.file_name().expect("a file").to_string_lossy().replace('.', "_");
     let unique = std::thread::current().name().unwrap_or("main").to_owned();
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{unique}"));
-    let mut compiler = language.compiler(standard);
+    let mut compiler = language.compiler(language.compilers()[0], standard);
     compiler.arg(source).args(["-x", "none", "-o"]).arg(&program).args(library);
     let output = compiler.output().expect("gcc and g++ on the PATH");
     expect_success(&format!("linking {}", source.display()), &output);
@@ -83,7 +93,7 @@ impl Library {
     fn build() -> Self {
         let tmp_dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let target_dir = tmp_dir.parent().expect("tmp is inside the target directory");
-        let mut cargo = Command::new(env!("CARGO"));
+        let mut cargo = cargo();
         // Frozen: what the library needs is here, since this test was built with it.
         cargo.args(["build", "--frozen", "--package", env!("CARGO_PKG_NAME"), "--lib"]);
         cargo.arg("--message-format=json-render-diagnostics");
@@ -123,6 +133,72 @@ impl Library {
         let mut line = vec![self.archive.display().to_string()];
         line.extend(["-lgcc_s", "-lpthread", "-lm", "-ldl"].map(str::to_owned));
         line
+    }
+}
+
+pub(crate) fn cargo() -> Command {
+    as_from_a_shell(env!("CARGO"))
+}
+
+/// A command without what cargo tells a test about its package: some build scripts watch that, and
+/// their crates would be built anew each time.
+fn as_from_a_shell(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let about_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if about_package.iter().any(|it| name.to_string_lossy().starts_with(it)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The C library as `make install` puts it, and then moved: nothing in it may know where it was.
+pub(crate) struct Installed {
+    pub(crate) prefix: PathBuf,
+}
+
+impl Installed {
+    /// The first call of a test program installs it.
+    pub(crate) fn get() -> &'static Self {
+        static INSTALLED: LazyLock<Installed> = LazyLock::new(Installed::install);
+        &INSTALLED
+    }
+
+    fn install() -> Self {
+        let tmp_dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let (first, prefix) = (tmp_dir.join("installed"), tmp_dir.join("moved"));
+        for dir in [&first, &prefix] {
+            let _ = std::fs::remove_dir_all(dir);
+        }
+        let mut install = as_from_a_shell("sh");
+        install.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("install/install.sh"));
+        install.env("PREFIX", &first).env("PROFILE", profile()).env("CARGO", env!("CARGO"));
+        install.env("CARGO_TARGET_DIR", tmp_dir.parent().expect("the target directory"));
+        expect_success("install.sh", &install.output().expect("sh"));
+        std::fs::rename(&first, &prefix).expect("one file system");
+        Self { prefix }
+    }
+
+    pub(crate) fn library(&self) -> PathBuf {
+        self.prefix.join("lib/librudder_session.so.1")
+    }
+
+    /// Has a command find the package, and the program that it makes the library.
+    pub(crate) fn set_paths(&self, command: &mut Command) {
+        let lib = self.prefix.join("lib");
+        command.env("PKG_CONFIG_PATH", lib.join("pkgconfig")).env("LD_LIBRARY_PATH", lib);
+    }
+
+    /// What pkg-config says that it takes to compile and link.
+    pub(crate) fn flags(&self, package: &str) -> Vec<String> {
+        let mut pkg_config = Command::new("pkg-config");
+        pkg_config.args(["--cflags", "--libs", package]);
+        self.set_paths(&mut pkg_config);
+        let output = pkg_config.output().expect("pkg-config on the PATH");
+        expect_success("pkg-config", &output);
+        let flags = String::from_utf8(output.stdout).expect("UTF-8");
+        flags.split_whitespace().map(str::to_owned).collect()
     }
 }
 

@@ -26,9 +26,12 @@ pub struct CEngine {
 impl CEngine {
     /// Builds the library and the program, and starts it.
     pub fn start() -> Self {
-        let library = build_library();
         let dir = TempDir::new();
-        let program = compile(&library, dir.path());
+        // One that is linked with an installed library, say.
+        let program = match std::env::var_os("RSESS_VECTOR_DRIVER") {
+            Some(program) => PathBuf::from(program),
+            None => compile(&build_library(), dir.path()),
+        };
         let mut process = Command::new(program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

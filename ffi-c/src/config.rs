@@ -1,0 +1,303 @@
+//! Collects the settings of an engine, by name.
+//!
+//! ```text
+//!   rsess_config_set(config, "redis.url", "redis://..")  --rsess_engine_new-->  rsess_engine
+//! ```
+//!
+//! Settings are text with names of text, so that a program of any language can pass its own
+//! configuration through, and so that a setting that is new does not change the ABI. A name that
+//! is not known is refused: a misspelled "cookie.secure" must not go unnoticed. What the settings
+//! mean together is `engine`'s to check.
+
+use std::ffi::c_char;
+use std::str::FromStr;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use rudder_session_core::cookie::{CookieConfig, SameSite};
+use rudder_session_core::{
+    Durability, FileConfig, Key, LegacyCookies, Lifetime, MemoryConfig, RedisConfig, Timeouts,
+};
+use zeroize::Zeroizing;
+
+use crate::boundary::{Out, borrowed, boundary, lend, take_back, text};
+use crate::error::{Failure, explained, rsess_error};
+use crate::status::rsess_status::{self, *};
+
+/// The settings of an engine. Made empty, filled in with rsess_config_set, read by
+/// rsess_engine_new, which copies what it needs: it may be freed right after.
+///
+/// Holds secrets; their bytes are wiped from memory when it is freed.
+pub struct rsess_config(Mutex<Settings>);
+
+/// Makes a configuration in which every setting has its default.
+///
+/// On RSESS_OK, `*config_out` is a new configuration, which the caller owns and hands to
+/// rsess_config_free.
+///
+/// Returns:
+/// - RSESS_OK
+/// - RSESS_ERR_INVALID_ARGUMENT if `config_out` is NULL
+/// - RSESS_ERR_PANIC
+///
+/// # Safety
+///
+/// `config_out` is NULL, or valid for writes of one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rsess_config_new(config_out: *mut *mut rsess_config) -> rsess_status {
+    boundary(|| {
+        // SAFETY: `config_out` is NULL or writable, as the caller promises.
+        let config_out = unsafe { Out::new(config_out) }?;
+
+        config_out.write(lend(rsess_config(Mutex::default())));
+        Ok(())
+    })
+}
+
+/// Sets one setting. To set it again replaces it, unless it may be set more than once.
+///
+/// ```text
+/// driver               where sessions live: cookie, memory, file, redis; cookie unless set
+/// secret               signs cookies. Must be set. May be set more than once: the first signs,
+///                      all verify
+/// lifetime             minutes that a session lives, may be a fraction; 120 unless set
+/// absoluteLifetime     minutes after which a session ends whatever happens in it; none unless
+///                      set
+/// touchBelow           0 to 1: a request that changes nothing starts the lifetime anew if less
+///                      than this share of it is left; 0.5 unless set. Not with the driver
+///                      cookie
+/// rejectLegacyCookies  true, false: refuse cookies without expiry, with the driver cookie;
+///                      false unless set
+/// cookie.name          the cookie's name; rudderjs_session unless set
+/// cookie.path          the path it is sent for; / unless set
+/// cookie.sameSite      lax, strict, none; lax unless set
+/// cookie.secure        true, false: sent over TLS only; true unless set
+/// cookie.httpOnly      true, false: hidden from scripts; true unless set
+/// memory.maxBytes      bytes to keep, the least used sessions go first; 67108864 unless set
+/// file.path            the file. Must be set with the driver file
+/// file.durability      immediate, eventual: see rsess_durability; immediate unless set
+/// file.deadlineMs      milliseconds that one call may wait for the disk; 5000 unless set
+/// redis.url            redis[s]://[user:password@]host[:port][/db] or redis+unix:///path;
+///                      redis://127.0.0.1:6379 unless set
+/// redis.prefix         goes before the id to name a record; session: unless set
+/// redis.ca             with rediss: the authorities to trust, in PEM; those of the system
+///                      unless set
+/// redis.sentinels      host:port of a sentinel. May be set more than once
+/// redis.clusterNodes   host:port of a node of a cluster. May be set more than once
+/// redis.minReplicas    replicas that must have a write before it is done; 0 unless set
+/// redis.poolSize       connections at a time to one server, 1 to 1024; 8 unless set
+/// redis.deadlineMs     milliseconds that one step of the store may take; 500 unless set
+/// ```
+///
+/// The names are those of the Node package, and so are the defaults but for cookie.secure,
+/// redis.poolSize and touchBelow. Nothing is read from the environment.
+///
+/// Returns:
+/// - RSESS_OK
+/// - RSESS_ERR_CONFIG_UNKNOWN_KEY if there is no such setting
+/// - RSESS_ERR_CONFIG_VALUE if the setting takes no such value
+/// - RSESS_ERR_CONFIG_... if that setting is refused by itself; what depends on other settings
+///   is refused by rsess_engine_new
+/// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not UTF-8
+/// - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+///
+/// # Safety
+///
+/// - `config` is NULL, or came from rsess_config_new and is not yet freed.
+/// - `key` is NULL, or valid for reads of `key_len` bytes.
+/// - `value` is NULL, or valid for reads of `value_len` bytes.
+/// - `error_out` is NULL, or valid for writes of one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rsess_config_set(
+    config: *const rsess_config,
+    key: *const c_char,
+    key_len: usize,
+    value: *const c_char,
+    value_len: usize,
+    error_out: *mut *mut rsess_error,
+) -> rsess_status {
+    let body = || {
+        // SAFETY: `config` is NULL or live, as the caller promises.
+        let config = unsafe { borrowed(config) }?;
+        // SAFETY: `key` is NULL or readable for `key_len`, as the caller promises.
+        let key = unsafe { text(key, key_len) }?;
+        // SAFETY: `value` is NULL or readable for `value_len`, as the caller promises.
+        let value = unsafe { text(value, value_len) }?;
+
+        config.settings()?.set(key, value)
+    };
+    // SAFETY: `error_out` is NULL or writable, as the caller promises.
+    unsafe { explained(error_out, body) }
+}
+
+/// Frees a configuration. NULL is a no-op.
+///
+/// # Safety
+///
+/// - `config` is NULL, or came from rsess_config_new and is not yet freed.
+/// - No call that uses it is running.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rsess_config_free(config: *mut rsess_config) {
+    let _ = boundary(|| {
+        // SAFETY: NULL, or made by `lend`, alive and unused, as the caller promises.
+        drop(unsafe { take_back(config) });
+        Ok(())
+    });
+}
+
+impl rsess_config {
+    pub(crate) fn settings(&self) -> Result<MutexGuard<'_, Settings>, rsess_status> {
+        self.0.lock().map_err(|_| RSESS_ERR_POISONED)
+    }
+}
+
+/// Where sessions live.
+#[derive(Clone, Copy)]
+pub(crate) enum Driver {
+    Cookie,
+    File,
+    Memory,
+    Redis,
+}
+
+/// All settings. Without `Debug`: they hold secrets.
+pub(crate) struct Settings {
+    pub(crate) driver: Driver,
+    pub(crate) secrets: Vec<Zeroizing<String>>,
+    pub(crate) lifetime: Lifetime,
+    pub(crate) legacy: LegacyCookies,
+    pub(crate) cookie: CookieConfig,
+    pub(crate) memory: MemoryConfig,
+    pub(crate) file: FileConfig,
+    pub(crate) redis: RedisConfig,
+    absolute: Option<Lifetime>,
+    touch_below: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let lifetime = Lifetime::from_minutes(120.0).expect("a legal number");
+        let cookie = CookieConfig {
+            name: "rudderjs_session".to_owned(),
+            secure: true,
+            ..CookieConfig::default()
+        };
+        Self {
+            driver: Driver::Cookie,
+            secrets: Vec::new(),
+            lifetime,
+            legacy: LegacyCookies::Accept,
+            cookie,
+            memory: MemoryConfig::default(),
+            file: FileConfig::at(""),
+            redis: RedisConfig::default(),
+            absolute: None,
+            touch_below: Timeouts::TOUCH_BELOW,
+        }
+    }
+}
+
+impl Settings {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Failure> {
+        match key {
+            "absoluteLifetime" => self.absolute = Some(minutes(key, value)?),
+            "cookie.httpOnly" => self.cookie.http_only = parsed(key, value)?,
+            "cookie.name" => self.cookie.name = value.to_owned(),
+            "cookie.path" => self.cookie.path = value.to_owned(),
+            "cookie.sameSite" => self.cookie.same_site = SameSite::parse(value)?,
+            "cookie.secure" => self.cookie.secure = parsed(key, value)?,
+            "driver" => self.driver = driver(value)?,
+            "file.deadlineMs" => self.file.deadline = deadline(key, value)?,
+            "file.durability" => self.file.durability = durability(value)?,
+            "file.path" => self.file.path = value.into(),
+            "lifetime" => self.lifetime = minutes(key, value)?,
+            "memory.maxBytes" => self.memory.max_bytes = parsed(key, value)?,
+            "redis.ca" => self.redis.ca_pem = Some(value.to_owned()),
+            "redis.clusterNodes" => self.redis.cluster_nodes.push(value.to_owned()),
+            "redis.deadlineMs" => self.redis.deadline = deadline(key, value)?,
+            "redis.minReplicas" => self.redis.min_replicas = parsed(key, value)?,
+            "redis.poolSize" => self.redis.pool_size = parsed(key, value)?,
+            "redis.prefix" => self.redis.prefix = value.to_owned(),
+            "redis.sentinels" => self.redis.sentinels.push(value.to_owned()),
+            "redis.url" => self.redis.url = value.to_owned(),
+            "rejectLegacyCookies" => {
+                let reject: bool = parsed(key, value)?;
+                self.legacy = if reject { LegacyCookies::Reject } else { LegacyCookies::Accept };
+            }
+            "secret" => {
+                Key::new(value)?;
+                self.secrets.push(Zeroizing::new(value.to_owned()));
+            }
+            "touchBelow" => {
+                let share = parsed(key, value)?;
+                Timeouts::idle(self.lifetime).with_touch_below(share)?;
+                self.touch_below = share;
+            }
+            // Not which: a program that changes places passes a secret for a key.
+            _ => return Err(Failure::new(RSESS_ERR_CONFIG_UNKNOWN_KEY, UNKNOWN_KEY)),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn timeouts(&self) -> Result<Timeouts, Failure> {
+        let timeouts = Timeouts::idle(self.lifetime).with_touch_below(self.touch_below)?;
+        Ok(self.absolute.map_or(timeouts, |it| timeouts.with_absolute(it)))
+    }
+}
+
+fn parsed<T: FromStr>(key: &str, value: &str) -> Result<T, Failure> {
+    value.parse().map_err(|_| refused(key, "must be a number in range, or true or false"))
+}
+
+fn minutes(key: &str, value: &str) -> Result<Lifetime, Failure> {
+    let minutes = value.parse().map_err(|_| refused(key, "must be a number of minutes"))?;
+    Ok(Lifetime::from_minutes(minutes)?)
+}
+
+fn deadline(key: &str, value: &str) -> Result<Duration, Failure> {
+    let millis: u32 = parsed(key, value)?;
+    if millis == 0 || millis > MAX_DEADLINE_MS {
+        return Err(Failure::new(
+            RSESS_ERR_CONFIG_DEADLINE,
+            format!("{key}: must be 1 to {MAX_DEADLINE_MS} milliseconds"),
+        ));
+    }
+    Ok(Duration::from_millis(millis.into()))
+}
+
+fn driver(value: &str) -> Result<Driver, Failure> {
+    match value {
+        "cookie" => Ok(Driver::Cookie),
+        "file" => Ok(Driver::File),
+        "memory" => Ok(Driver::Memory),
+        "redis" => Ok(Driver::Redis),
+        _ => Err(refused("driver", "must be cookie, memory, file or redis")),
+    }
+}
+
+fn durability(value: &str) -> Result<Durability, Failure> {
+    match value {
+        "immediate" => Ok(Durability::Immediate),
+        "eventual" => Ok(Durability::Eventual),
+        _ => Err(Failure::new(
+            RSESS_ERR_CONFIG_DURABILITY,
+            "file.durability: must be immediate or eventual",
+        )),
+    }
+}
+
+/// Names the setting and not the value, which may be anything.
+pub(crate) fn refused(key: &str, why: &str) -> Failure {
+    Failure::new(RSESS_ERR_CONFIG_VALUE, format!("{key}: {why}"))
+}
+
+/// An hour.
+const MAX_DEADLINE_MS: u32 = 3_600_000;
+
+const UNKNOWN_KEY: &str = "there is no setting of that name";
+
+/// A configuration, like everything else, may go from thread to thread.
+const _: () = {
+    const fn shareable<T: Send + Sync>() {}
+    shareable::<rsess_config>();
+};

@@ -1,0 +1,726 @@
+//! Engines and sessions: a request from its Cookie header to its Set-Cookie header.
+
+use std::ffi::CStr;
+use std::ptr::{self, null, null_mut};
+use std::sync::Arc;
+
+use rudder_session_core::cookie::{CookieConfig, SetCookie};
+use rudder_session_core::store::{Reply, Request};
+use rudder_session_core::{
+    CookieCodec, KeyRing, LegacyCookies, Lifetime, Store, StoreError, Timeouts, UnixMillis,
+};
+
+use super::calls::{c, filled, written};
+use super::redis_server::RedisServer;
+use super::{LAST_DATE, LEGACY, SECRET};
+use crate::boundary::lend_shared;
+use crate::buffer::rsess_buf;
+use crate::commit::*;
+use crate::config::*;
+use crate::engine::*;
+use crate::error::*;
+use crate::figures::*;
+use crate::home::Home;
+use crate::session::*;
+use crate::status::rsess_category;
+use crate::status::rsess_status::{self, *};
+
+/// Calls a function that may explain itself; it must do so exactly when somebody is at fault.
+pub(super) fn explained(call: impl FnOnce(*mut *mut rsess_error) -> rsess_status) -> Told {
+    let mut error = null_mut();
+    let status = call(&raw mut error);
+    assert_eq!(!error.is_null(), status.is_error(), "{status:?}");
+    if error.is_null() {
+        return Told { status, message: String::new() };
+    }
+    // SAFETY: made by the library, and not yet freed.
+    assert_eq!(unsafe { rsess_error_status(error) }, status);
+    // SAFETY: as above.
+    let message = unsafe { rsess_error_message(error) };
+    // SAFETY: a text that ends in NUL, and is copied before the error is freed.
+    let message = unsafe { CStr::from_ptr(message) };
+    let message = message.to_str().expect("UTF-8").to_owned();
+    // SAFETY: as above.
+    unsafe { rsess_error_free(error) };
+    Told { status, message }
+}
+
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Told {
+    pub(super) status: rsess_status,
+    pub(super) message: String,
+}
+
+/// Sets settings one after the other; what the first that is refused was told.
+pub(super) fn configured(settings: &[(&str, &str)]) -> Result<*mut rsess_config, Told> {
+    let mut config = null_mut();
+    // SAFETY: the place for the result is alive.
+    assert_eq!(unsafe { rsess_config_new(&raw mut config) }, RSESS_OK);
+    for (key, value) in settings {
+        let ((key, key_len), (value, len)) = (c(*key), c(*value));
+        // SAFETY: config, texts and the place for the error are alive.
+        let told =
+            explained(|out| unsafe { rsess_config_set(config, key, key_len, value, len, out) });
+        if told.status != RSESS_OK {
+            // SAFETY: made above, and freed here only.
+            unsafe { rsess_config_free(config) };
+            return Err(told);
+        }
+    }
+    Ok(config)
+}
+
+pub(super) struct CEngine(pub(super) *mut rsess_engine);
+
+impl CEngine {
+    pub(super) fn new(settings: &[(&str, &str)]) -> Result<Self, Told> {
+        let config = configured(settings)?;
+        let mut engine = null_mut();
+        // SAFETY: config and the places for the results are alive.
+        let told = explained(|out| unsafe { rsess_engine_new(config, &raw mut engine, out) });
+        // SAFETY: made above, and freed here only.
+        unsafe { rsess_config_free(config) };
+        if told.status == RSESS_OK { Ok(Self(engine)) } else { Err(told) }
+    }
+
+    pub(super) fn memory() -> Self {
+        Self::new(&[("secret", SECRET), ("driver", "memory"), ("cookie.name", "sid")])
+            .expect("an engine")
+    }
+
+    /// An engine over a store of Rust's.
+    pub(super) fn over(store: impl Store + 'static) -> Self {
+        let lifetime = Lifetime::from_minutes(120.0).expect("legal");
+        let config = CookieConfig { secure: true, ..CookieConfig::default() };
+        Self(lend_shared(Arc::new(rsess_engine::new(Parts {
+            codec: CookieCodec::new(KeyRing::from_secrets([SECRET]).expect("a key")),
+            cookie_name: "sid".to_owned(),
+            set_cookie: SetCookie::new(&config, lifetime).expect("legal"),
+            timeouts: Timeouts::idle(lifetime),
+            legacy: LegacyCookies::Accept,
+            place: Place::Store(HomeStore::new(store, Home::of_the_first())),
+        }))))
+    }
+
+    pub(super) fn load(&self, header: &str, now: u64) -> Result<CSession, Told> {
+        let (header, len) = c(header);
+        let mut session = ptr::dangling_mut();
+        // SAFETY: engine, header and the places for the results are alive.
+        let told = explained(|out| unsafe {
+            rsess_session_load(self.0, header, len, now, &raw mut session, out)
+        });
+        if told.status == RSESS_OK {
+            return Ok(CSession(session));
+        }
+        assert_eq!(session, ptr::dangling_mut(), "written on {told:?}");
+        Err(told)
+    }
+
+    fn figures(&self) -> rsess_figures {
+        let mut figures = rsess_figures { size: size_of::<rsess_figures>(), ..Default::default() };
+        // SAFETY: engine and the place for the result are alive.
+        assert_eq!(unsafe { rsess_engine_figures(self.0, &raw mut figures) }, RSESS_OK);
+        figures
+    }
+}
+
+impl Drop for CEngine {
+    fn drop(&mut self) {
+        // SAFETY: made by the library, and freed here only.
+        unsafe { rsess_engine_free(self.0) };
+    }
+}
+
+pub(super) struct CSession(pub(super) *mut rsess_session);
+
+impl CSession {
+    pub(super) fn get(&self, key: &str) -> Result<String, rsess_status> {
+        let (key, len) = c(key);
+        // SAFETY: session, key and the place for the result are alive.
+        filled(|out| unsafe { rsess_session_get(self.0, key, len, out) })
+    }
+
+    fn get_flash(&self, key: &str) -> Result<String, rsess_status> {
+        let (key, len) = c(key);
+        // SAFETY: session, key and the place for the result are alive.
+        filled(|out| unsafe { rsess_session_get_flash(self.0, key, len, out) })
+    }
+
+    pub(super) fn put(&self, key: &str, value: &str) -> rsess_status {
+        let ((key, key_len), (value, len)) = (c(key), c(value));
+        // SAFETY: session and texts are alive.
+        unsafe { rsess_session_put(self.0, key, key_len, value, len) }
+    }
+
+    fn flash(&self, key: &str, value: &str) -> rsess_status {
+        let ((key, key_len), (value, len)) = (c(key), c(value));
+        // SAFETY: session and texts are alive.
+        unsafe { rsess_session_flash(self.0, key, key_len, value, len) }
+    }
+
+    fn forget(&self, key: &str) -> rsess_status {
+        let (key, len) = c(key);
+        // SAFETY: session and key are alive.
+        unsafe { rsess_session_forget(self.0, key, len) }
+    }
+
+    fn keep(&self, key: &str) -> rsess_status {
+        let (key, len) = c(key);
+        // SAFETY: session and key are alive.
+        unsafe { rsess_session_keep(self.0, key, len) }
+    }
+
+    fn data(&self) -> String {
+        // SAFETY: session and the place for the result are alive.
+        filled(|out| unsafe { rsess_session_data(self.0, out) }).expect("the data")
+    }
+
+    fn id(&self) -> String {
+        // SAFETY: session and the place for the result are alive.
+        filled(|out| unsafe { rsess_session_id(self.0, out) }).expect("an id")
+    }
+
+    /// Fresh, dirty, and why the cookie was refused.
+    fn is(&self) -> (bool, bool, rsess_status) {
+        // SAFETY: the session is alive.
+        let is_fresh = unsafe { rsess_session_is_fresh(self.0) };
+        // SAFETY: the session is alive.
+        let is_dirty = unsafe { rsess_session_is_dirty(self.0) };
+        // SAFETY: the session is alive.
+        (is_fresh, is_dirty, unsafe { rsess_session_refusal(self.0) })
+    }
+
+    fn regenerate(&self) -> rsess_status {
+        // SAFETY: the session is alive.
+        unsafe { rsess_session_regenerate(self.0) }
+    }
+
+    fn destroy(&self) -> rsess_status {
+        // SAFETY: the session is alive.
+        unsafe { rsess_session_destroy(self.0) }
+    }
+
+    /// What the commit came to, and the header that it gave, "" for none.
+    pub(super) fn commit(&self, now: u64) -> (rsess_status, Option<String>) {
+        let mut header = rsess_buf { ptr: null_mut(), len: 77, cap: 0 };
+        // SAFETY: session and the places for the results are alive.
+        let told =
+            explained(|out| unsafe { rsess_session_commit(self.0, now, &raw mut header, out) });
+        if header.ptr.is_null() {
+            return (told.status, (header.len == 0).then(String::new));
+        }
+        (told.status, Some(header.take()))
+    }
+
+    /// Commits, and makes the Cookie header of the next request of it.
+    pub(super) fn cookie(&self, now: u64) -> String {
+        let (status, header) = self.commit(now);
+        assert_eq!(status, RSESS_OK);
+        let header = header.expect("written");
+        header.split(';').next().expect("a cookie").to_owned()
+    }
+}
+
+impl Drop for CSession {
+    fn drop(&mut self) {
+        // SAFETY: made by the library, and freed here only.
+        unsafe { rsess_session_free(self.0) };
+    }
+}
+
+/// Tries a promise with each driver.
+fn with_every_engine(promise: impl Fn(&str, &CEngine)) {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let folder = super::files::Folder::new();
+    let path = folder.path("engine.redb");
+    let common = [("secret", SECRET), ("cookie.name", "sid")];
+    for (driver, setting) in [
+        ("cookie", None),
+        ("memory", None),
+        ("file", Some(("file.path", path.as_str()))),
+        ("redis", Some(("redis.url", url.as_str()))),
+    ] {
+        let mut settings = common.to_vec();
+        settings.push(("driver", driver));
+        settings.extend(setting);
+        promise(driver, &CEngine::new(&settings).expect(driver));
+    }
+}
+
+#[test]
+fn a_session_lives_from_request_to_request() {
+    with_every_engine(|driver, engine| {
+        let first = engine.load("", 0).expect("a session");
+        assert_eq!(first.is(), (true, false, RSESS_OK), "{driver}");
+        assert_eq!(first.put("user", r#""alice""#), RSESS_OK);
+        assert_eq!(first.put("n", "1e400"), RSESS_OK);
+        assert_eq!(first.is(), (true, true, RSESS_OK), "{driver}");
+        let cookie = first.cookie(0);
+        assert_eq!(first.is(), (false, false, RSESS_OK), "{driver}");
+
+        let second = engine.load(&format!("a=1; {cookie}; b=2"), 1000).expect("a session");
+        assert_eq!(second.is(), (false, false, RSESS_OK), "{driver}");
+        assert_eq!(second.get("n").as_deref(), Ok("1e400"), "{driver}");
+        assert_eq!(second.data(), r#"{"user":"alice","n":1e400}"#, "{driver}");
+        assert_eq!(second.forget("user"), RSESS_OK);
+        assert_eq!(second.get("user"), Err(RSESS_NOT_FOUND), "{driver}");
+        let cookie = second.cookie(1000);
+
+        let third = engine.load(&cookie, 2000).expect("a session");
+        assert_eq!(third.data(), r#"{"n":1e400}"#, "{driver}");
+        assert_eq!((third.id(), third.is()), (first.id(), (false, false, RSESS_OK)), "{driver}");
+        assert_eq!(third.commit(2000), (RSESS_OK, Some(String::new())), "nothing to send");
+    });
+}
+
+#[test]
+fn the_header_carries_the_settings_of_the_cookie() {
+    let engine = CEngine::new(&[
+        ("driver", "memory"),
+        ("secret", SECRET),
+        ("cookie.name", "__Host-app"),
+        ("cookie.sameSite", "strict"),
+        ("lifetime", "0.5"),
+    ]);
+    let session = engine.expect("an engine").load("", 0).expect("a session");
+    session.put("a", "1");
+
+    let (_, header) = session.commit(0);
+
+    let header = header.expect("a header");
+    let (cookie, attributes) = header.split_once(';').expect("attributes");
+    assert!(cookie.starts_with(&format!("__Host-app={}.", session.id())));
+    assert_eq!(attributes, " Path=/; Max-Age=30; SameSite=strict; HttpOnly; Secure");
+}
+
+#[test]
+fn a_session_in_which_nothing_was_put_leaves_no_trace() {
+    with_every_engine(|driver, engine| {
+        let session = engine.load("sid=", 0).expect("a session");
+        assert_eq!(session.commit(0), (RSESS_OK, Some(String::new())), "{driver}");
+        session.put("a", "1");
+        session.forget("a");
+        assert_eq!(session.commit(0), (RSESS_OK, Some(String::new())), "{driver}");
+        assert_eq!(engine.figures().create.calls, 0, "{driver}");
+    });
+}
+
+#[test]
+fn flash_is_there_for_the_next_request_and_gone_after_it_unless_it_is_kept() {
+    with_every_engine(|driver, engine| {
+        let first = engine.load("", 0).expect("a session");
+        assert_eq!(first.flash("kept", "1"), RSESS_OK);
+        assert_eq!(first.flash("notice", r#""saved""#), RSESS_OK);
+        assert_eq!(first.get_flash("notice"), Err(RSESS_NOT_FOUND), "{driver}");
+        let cookie = first.cookie(0);
+
+        let second = engine.load(&cookie, 0).expect("a session");
+        assert_eq!(second.is(), (false, true, RSESS_OK), "to consume flash is a change");
+        assert_eq!(second.get_flash("notice").as_deref(), Ok(r#""saved""#), "{driver}");
+        // SAFETY: session and the place for the result are alive.
+        let all = filled(|out| unsafe { rsess_session_all_flash(second.0, out) });
+        assert_eq!(all.as_deref(), Ok(r#"{"kept":1,"notice":"saved"}"#), "{driver}");
+        assert_eq!(second.keep("kept"), RSESS_OK);
+        assert_eq!(second.keep("absent"), RSESS_NOT_FOUND);
+        let cookie = second.cookie(0);
+
+        let third = engine.load(&cookie, 0).expect("a session");
+        assert_eq!(third.get_flash("kept").as_deref(), Ok("1"), "{driver}");
+        assert_eq!(third.get_flash("notice"), Err(RSESS_NOT_FOUND), "{driver}");
+        let cookie = third.cookie(0);
+        assert_eq!(engine.load(&cookie, 0).expect("it").get_flash("kept"), Err(RSESS_NOT_FOUND));
+    });
+}
+
+#[test]
+fn a_regenerated_session_has_another_id_and_the_same_data_and_its_old_cookie_is_dead() {
+    with_every_engine(|driver, engine| {
+        let session = engine.load("", 0).expect("a session");
+        session.put("n", "1");
+        let (old, old_id) = (session.cookie(0), session.id());
+
+        assert_eq!(session.regenerate(), RSESS_OK);
+        let new = session.cookie(0);
+
+        assert_ne!(session.id(), old_id, "{driver}");
+        assert_eq!(engine.load(&new, 0).expect("it").data(), r#"{"n":1}"#, "{driver}");
+        let of_old = engine.load(&old, 0).expect("a session").is();
+        let expected = if driver == "cookie" { RSESS_OK } else { RSESS_NOT_FOUND };
+        assert_eq!(of_old.2, expected, "{driver}");
+    });
+}
+
+#[test]
+fn a_destroyed_session_is_gone_for_the_requests_that_are_under_way_too() {
+    with_every_engine(|driver, engine| {
+        let session = engine.load("", 0).expect("a session");
+        session.put("n", "1");
+        let cookie = session.cookie(0);
+        let late = engine.load(&cookie, 0).expect("a session");
+
+        assert_eq!(session.destroy(), RSESS_OK);
+        let (status, header) = session.commit(0);
+        late.put("n", "2");
+
+        assert_eq!(status, RSESS_OK);
+        let header = header.expect("a header");
+        assert!(header.starts_with("sid=;") && header.ends_with("Max-Age=0"), "{driver}");
+        assert_eq!(session.is(), (true, false, RSESS_OK), "{driver}");
+        if driver != "cookie" {
+            assert_eq!(late.commit(0), (RSESS_GONE, None), "{driver}");
+            assert_eq!(engine.load(&cookie, 0).expect("it").is().2, RSESS_NOT_FOUND, "{driver}");
+        }
+    });
+}
+
+#[test]
+fn what_another_request_has_written_is_kept() {
+    with_every_engine(|driver, engine| {
+        if driver == "cookie" {
+            return;
+        }
+        let session = engine.load("", 0).expect("a session");
+        session.put("n", "1");
+        let cookie = session.cookie(0);
+        let other = engine.load(&cookie, 0).expect("a session");
+        other.put("other", "1");
+        other.cookie(0);
+
+        session.put("n", "2");
+        session.cookie(0);
+
+        assert_eq!(session.data(), r#"{"n":2,"other":1}"#, "{driver}");
+        session.put("n", "3");
+        session.cookie(0);
+        assert_eq!(engine.load(&cookie, 0).expect("it").data(), r#"{"n":3,"other":1}"#, "{driver}");
+    });
+}
+
+#[test]
+fn a_refused_cookie_gives_a_fresh_session_and_says_why() {
+    with_every_engine(|driver, engine| {
+        let session = engine.load("", 0).expect("a session");
+        session.put("n", "1");
+        let cookie = session.cookie(0);
+        let forged = format!("{}x", &cookie[..cookie.len() - 1]);
+
+        for (header, refusal) in [
+            ("sid=unsigned", RSESS_ERR_UNSIGNED),
+            (forged.as_str(), RSESS_ERR_BAD_SIGNATURE),
+            ("sid=caf\u{e9}.x", RSESS_ERR_BAD_SIGNATURE),
+        ] {
+            let fresh = engine.load(header, 0).expect("a session");
+            assert_eq!(fresh.is(), (true, false, refusal), "{driver}");
+            assert_ne!(fresh.id(), session.id(), "{driver}");
+        }
+        let later = 7_200_001;
+        let over = engine.load(&cookie, later).expect("a session").is();
+        match driver {
+            "cookie" => assert_eq!(over, (true, false, RSESS_ERR_EXPIRED)),
+            // Redis has a clock of its own.
+            "redis" => assert_eq!(over, (false, false, RSESS_OK)),
+            _ => assert_eq!(over, (true, false, RSESS_NOT_FOUND), "{driver}"),
+        }
+    });
+}
+
+#[test]
+fn legacy_cookies_are_refused_on_request() {
+    let load = |reject: &str| {
+        let engine = CEngine::new(&[
+            ("secret", SECRET),
+            ("cookie.name", "sid"),
+            ("rejectLegacyCookies", reject),
+        ]);
+        let codec = super::calls::Codec::new(&[SECRET]).expect("a codec");
+        let value = codec.sign(LEGACY.as_bytes()).expect("signed");
+        engine.expect("an engine").load(&format!("sid={value}"), 0).expect("a session").is()
+    };
+
+    assert_eq!(load("false"), (false, false, RSESS_OK));
+    assert_eq!(load("true"), (true, false, RSESS_ERR_LEGACY));
+}
+
+#[test]
+fn a_request_that_changes_nothing_keeps_the_session_alive_and_sends_the_cookie_again() {
+    let engine = CEngine::memory();
+    let session = engine.load("", 0).expect("a session");
+    session.put("n", "1");
+    let cookie = session.cookie(0);
+    let minutes = |n: u64| n * 60_000;
+
+    let early = engine.load(&cookie, minutes(59)).expect("a session");
+    assert_eq!(early.commit(minutes(59)), (RSESS_OK, Some(String::new())));
+    let touched = engine.load(&cookie, minutes(61)).expect("a session");
+    assert_eq!(touched.cookie(minutes(61)), cookie);
+
+    assert_eq!(engine.load(&cookie, minutes(180)).expect("it").is().2, RSESS_OK);
+    assert_eq!(engine.load(&cookie, minutes(600)).expect("it").is().2, RSESS_NOT_FOUND);
+}
+
+#[test]
+fn an_absolute_lifetime_ends_a_session_whatever_happens_in_it() {
+    for driver in ["cookie", "memory"] {
+        let engine = CEngine::new(&[
+            ("secret", SECRET),
+            ("driver", driver),
+            ("cookie.name", "sid"),
+            ("absoluteLifetime", "1"),
+        ])
+        .expect("an engine");
+        let session = engine.load("", 0).expect("a session");
+        session.put("n", "1");
+        let cookie = session.cookie(0);
+        let late = engine.load(&cookie, 59_999).expect("a session");
+        assert_eq!(late.is().2, RSESS_OK, "{driver}");
+        late.put("n", "2");
+
+        assert_eq!(late.commit(60_000), (RSESS_GONE, None), "{driver}");
+        assert!(engine.load(&cookie, 60_001).expect("a session").is().0, "{driver}");
+    }
+}
+
+#[test]
+fn a_cookie_that_browsers_would_drop_is_an_error_and_the_session_stays_as_it_was() {
+    let engine = CEngine::new(&[("secret", SECRET)]).expect("an engine");
+    let session = engine.load("", 0).expect("a session");
+    let sent = |letters: usize| {
+        session.put("x", &format!("\"{}\"", "x".repeat(letters)));
+        session.commit(0)
+    };
+
+    let longest = (2700..3100).rev().find(|letters| sent(*letters).0 == RSESS_OK);
+    let longest = longest.expect("something fits");
+
+    let (status, header) = sent(longest);
+    // Three bytes become four characters.
+    assert!((4093..=4096).contains(&header.expect("a header").len()) && status == RSESS_OK);
+    assert_eq!(sent(longest + 1), (RSESS_ERR_TOO_LARGE, None));
+    assert_eq!(session.is(), (false, true, RSESS_OK));
+}
+
+#[test]
+fn a_store_that_is_down_is_an_error_and_never_a_fresh_session() {
+    let down = [
+        ("secret", SECRET),
+        ("driver", "redis"),
+        ("redis.url", "redis+unix:///nowhere/socket"),
+        ("cookie.name", "sid"),
+    ];
+    let engine = CEngine::new(&down).expect("no server is needed to make one");
+    let memory = CEngine::memory();
+    let session = memory.load("", 0).expect("a session");
+    session.put("n", "1");
+    let cookie = session.cookie(0);
+
+    let told = engine.load(&cookie, 0).err().expect("an error");
+
+    assert_eq!(told.status, RSESS_ERR_STORE_UNREACHABLE);
+    let fresh = engine.load("", 0).expect("no store is needed for one");
+    fresh.put("n", "1");
+    assert_eq!(fresh.commit(0).0, RSESS_ERR_STORE_UNREACHABLE);
+    assert_eq!(fresh.is(), (true, true, RSESS_OK), "it may be committed again");
+}
+
+#[test]
+fn a_record_that_could_not_be_removed_is_removed_by_the_next_commit() {
+    struct Forgetful(std::sync::atomic::AtomicUsize);
+    impl Store for Forgetful {
+        fn call(&self, request: Request, _: UnixMillis) -> Result<Reply, StoreError> {
+            use std::sync::atomic::Ordering::Relaxed;
+            match request {
+                Request::Create { .. } => Ok(Reply::Create(true)),
+                Request::Inspect { .. } if self.0.load(Relaxed) < 2 => Err(StoreError::TimedOut),
+                Request::Inspect { .. } => Ok(Reply::Inspect(None)),
+                Request::Destroy { .. } => Ok(Reply::Destroy),
+                _ => {
+                    self.0.fetch_add(1, Relaxed);
+                    Err(StoreError::TimedOut)
+                }
+            }
+        }
+    }
+    let engine = CEngine::over(Forgetful(0.into()));
+    let session = engine.load("", 0).expect("a session");
+    session.put("n", "1");
+    session.cookie(0);
+    session.regenerate();
+
+    let (status, header) = session.commit(0);
+
+    assert_eq!(status, RSESS_OLD_REMAINS);
+    assert!(header.expect("a header").starts_with(&format!("sid={}.", session.id())));
+    assert_eq!(session.commit(0), (RSESS_ERR_STORE_TIMED_OUT, None));
+    session.regenerate();
+    assert_eq!(session.commit(0).0, RSESS_OLD_REMAINS);
+    assert_eq!(session.commit(0), (RSESS_OLD_REMAINS, Some(String::new())));
+    assert_eq!(session.commit(0), (RSESS_OK, Some(String::new())));
+}
+
+#[test]
+fn a_setting_that_is_unknown_or_impossible_is_refused_with_words_that_repeat_no_value() {
+    let told = |key: &str, value: &str| configured(&[(key, value)]).expect_err("a refusal");
+
+    for (key, value, status, message) in [
+        ("cookie.Secure", "true", RSESS_ERR_CONFIG_UNKNOWN_KEY, "there is no setting"),
+        ("s3cr3t", "secret", RSESS_ERR_CONFIG_UNKNOWN_KEY, "there is no setting"),
+        ("cookie.secure", "yes-s3cr3t", RSESS_ERR_CONFIG_VALUE, "cookie.secure: "),
+        ("driver", "s3cr3t", RSESS_ERR_CONFIG_VALUE, "driver: must be cookie, memory, file"),
+        ("lifetime", "s3cr3t", RSESS_ERR_CONFIG_VALUE, "lifetime: must be a number"),
+        ("lifetime", "0", RSESS_ERR_CONFIG_LIFETIME, "lifetime: "),
+        ("absoluteLifetime", "NaN", RSESS_ERR_CONFIG_LIFETIME, "lifetime: "),
+        ("touchBelow", "1.5", RSESS_ERR_CONFIG, "touchBelow: "),
+        ("cookie.sameSite", "Lax", RSESS_ERR_CONFIG_COOKIE_SAME_SITE, "cookie.sameSite: "),
+        ("file.durability", "maybe", RSESS_ERR_CONFIG_DURABILITY, "file.durability: "),
+        ("file.deadlineMs", "3600001", RSESS_ERR_CONFIG_DEADLINE, "file.deadlineMs: "),
+        ("redis.deadlineMs", "0", RSESS_ERR_CONFIG_DEADLINE, "redis.deadlineMs: "),
+        ("redis.poolSize", "-1", RSESS_ERR_CONFIG_VALUE, "redis.poolSize: "),
+        ("secret", "", RSESS_ERR_CONFIG_SECRET, "secret: "),
+        ("secret", "change-me-in-production", RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER, "secret: "),
+    ] {
+        let told = told(key, value);
+        assert_eq!(told.status, status, "{key}={value}");
+        assert!(told.message.starts_with(message), "{key}={value}: {}", told.message);
+        assert!(!told.message.contains("s3cr3t"), "{}", told.message);
+    }
+    let engine = |settings: &[(&str, &str)]| CEngine::new(settings).err().map(|it| it.status);
+    let secret = ("secret", SECRET);
+    assert_eq!(engine(&[]), Some(RSESS_ERR_CONFIG_SECRET));
+    assert_eq!(engine(&[secret, ("driver", "file")]), Some(RSESS_ERR_CONFIG_VALUE));
+    let redis = ("driver", "redis");
+    let url = ("redis.url", "http://h");
+    assert_eq!(engine(&[secret, redis, url]), Some(RSESS_ERR_CONFIG_REDIS_URL));
+    let pool = ("redis.poolSize", "1025");
+    assert_eq!(engine(&[secret, redis, pool]), Some(RSESS_ERR_CONFIG_POOL_SIZE));
+    let prefix = [secret, ("cookie.name", "__Host-a"), ("cookie.secure", "false")];
+    assert_eq!(engine(&prefix), Some(RSESS_ERR_CONFIG_COOKIE_PREFIX));
+    assert_eq!(engine(&[secret, ("cookie.path", "x")]), Some(RSESS_ERR_CONFIG_COOKIE_PATH));
+}
+
+#[test]
+fn a_retired_secret_still_verifies() {
+    let old = CEngine::new(&[("secret", "old")]).expect("an engine");
+    let session = old.load("", 0).expect("a session");
+    session.put("n", "1");
+    let cookie = session.cookie(0);
+
+    let rotated = CEngine::new(&[("secret", "new"), ("secret", "old")]).expect("an engine");
+
+    assert_eq!(rotated.load(&cookie, 0).expect("it").is(), (false, false, RSESS_OK));
+}
+
+#[test]
+fn an_engine_lives_as_long_as_the_last_of_its_sessions() {
+    let engine = CEngine::memory();
+    let mut other = null_mut();
+    // SAFETY: engine and the place for the result are alive.
+    assert_eq!(unsafe { rsess_engine_share(engine.0, &raw mut other) }, RSESS_OK);
+    let other = CEngine(other);
+    let session = engine.load("", 0).expect("a session");
+    session.put("n", "1");
+
+    drop(engine);
+    let again = other.load(&session.cookie(0), 0).expect("the same store");
+    drop(other);
+
+    again.put("n", "2");
+    assert_eq!(again.commit(0).0, RSESS_OK);
+}
+
+#[test]
+fn a_panic_poisons_the_session_and_the_engine_in_use_and_frees_stay_safe() {
+    struct Panicking;
+    impl Store for Panicking {
+        fn call(&self, _: Request, _: UnixMillis) -> Result<Reply, StoreError> {
+            panic!("on purpose")
+        }
+    }
+    let engine = CEngine::over(Panicking);
+    let session = engine.load("", 0).expect("a session");
+    session.put("n", "1");
+
+    assert_eq!(session.commit(0).0, RSESS_ERR_PANIC);
+
+    assert_eq!(session.commit(0).0, RSESS_ERR_POISONED);
+    assert_eq!(session.put("n", "2"), RSESS_ERR_POISONED);
+    assert_eq!(session.get("n"), Err(RSESS_ERR_POISONED));
+    assert_eq!(engine.load("", 0).err().map(|it| it.status), Some(RSESS_ERR_POISONED));
+}
+
+#[test]
+fn values_and_instants_that_are_none_are_refused() {
+    let engine = CEngine::memory();
+    let session = engine.load("", LAST_DATE).expect("a session");
+
+    assert_eq!(session.put("a", "{"), RSESS_ERR_NOT_JSON);
+    assert_eq!(session.flash("a", ""), RSESS_ERR_NOT_JSON);
+    assert_eq!(session.is(), (true, false, RSESS_OK));
+    let told = engine.load("", LAST_DATE + 1).err().expect("a refusal");
+    assert_eq!(told.status, RSESS_ERR_INVALID_ARGUMENT);
+    assert_eq!(session.commit(LAST_DATE + 1), (RSESS_ERR_INVALID_ARGUMENT, None));
+}
+
+#[test]
+#[expect(clippy::undocumented_unsafe_blocks, reason = "one reason for a whole table, above it")]
+fn null_is_refused_by_sessions_engines_and_configurations_and_freed_without_harm() {
+    let engine = CEngine::memory();
+    let session = engine.load("", 0).expect("a session");
+    let config = configured(&[]).expect("a configuration");
+    let (e, s) = (engine.0.cast_const(), session.0.cast_const());
+    let (a, one) = c("a");
+    let mut buf = rsess_buf::EMPTY;
+    let buf = &raw mut buf;
+    let mut place = null_mut::<rsess_session>();
+    let place = &raw mut place;
+    let (no_s, no_e) = (null::<rsess_session>(), null::<rsess_engine>());
+    let no_err = null_mut::<*mut rsess_error>();
+
+    // SAFETY, for all of them: NULL is allowed everywhere, and the rest is alive.
+    let calls: [(&str, &dyn Fn() -> rsess_status); 24] = [
+        ("config_new", &|| unsafe { rsess_config_new(null_mut()) }),
+        ("set config", &|| unsafe { rsess_config_set(null(), a, one, a, one, no_err) }),
+        ("set key", &|| unsafe { rsess_config_set(config, null(), one, a, one, no_err) }),
+        ("set value", &|| unsafe { rsess_config_set(config, a, one, null(), one, no_err) }),
+        ("engine_new config", &|| unsafe { rsess_engine_new(null(), place.cast(), no_err) }),
+        ("engine_new out", &|| unsafe { rsess_engine_new(config, null_mut(), no_err) }),
+        ("share engine", &|| unsafe { rsess_engine_share(null(), place.cast()) }),
+        ("share out", &|| unsafe { rsess_engine_share(e, null_mut()) }),
+        ("figures engine", &|| unsafe { rsess_engine_figures(no_e, null_mut()) }),
+        ("load engine", &|| unsafe { rsess_session_load(no_e, a, one, 0, place, no_err) }),
+        ("load header", &|| unsafe { rsess_session_load(e, null(), one, 0, place, no_err) }),
+        ("load out", &|| unsafe { rsess_session_load(e, a, one, 0, null_mut(), no_err) }),
+        ("get session", &|| unsafe { rsess_session_get(no_s, a, one, buf) }),
+        ("get key", &|| unsafe { rsess_session_get(s, null(), one, buf) }),
+        ("get out", &|| unsafe { rsess_session_get(s, a, one, null_mut()) }),
+        ("put session", &|| unsafe { rsess_session_put(no_s, a, one, a, one) }),
+        ("put value", &|| unsafe { rsess_session_put(s, a, one, null(), one) }),
+        ("forget session", &|| unsafe { rsess_session_forget(no_s, a, one) }),
+        ("clear session", &|| unsafe { rsess_session_clear(no_s) }),
+        ("flash value", &|| unsafe { rsess_session_flash(s, a, one, null(), one) }),
+        ("id out", &|| unsafe { rsess_session_id(s, null_mut()) }),
+        ("refusal session", &|| unsafe { rsess_session_refusal(no_s) }),
+        ("commit session", &|| unsafe { rsess_session_commit(no_s, 0, buf, no_err) }),
+        ("commit out", &|| unsafe { rsess_session_commit(s, 0, null_mut(), no_err) }),
+    ];
+    for (name, call) in calls {
+        assert_eq!(call(), RSESS_ERR_INVALID_ARGUMENT, "{name}");
+    }
+    unsafe { rsess_config_free(config) };
+    unsafe { rsess_config_free(null_mut()) };
+    unsafe { rsess_engine_free(null_mut()) };
+    unsafe { rsess_session_free(null_mut()) };
+    unsafe { rsess_error_free(null_mut()) };
+    assert!(
+        !unsafe { rsess_session_is_dirty(null()) } && !unsafe { rsess_session_is_fresh(null()) }
+    );
+    assert_eq!(unsafe { rsess_error_status(null()) }, RSESS_OK);
+    assert_eq!(unsafe { rsess_error_category(null()) }, rsess_category::RSESS_CATEGORY_NONE);
+    assert!(!unsafe { rsess_error_is_retryable(null()) });
+    let message = unsafe { rsess_error_message(null()) };
+    assert_eq!(unsafe { CStr::from_ptr(message) }, c"");
+    assert_eq!(session.put("a", "1"), RSESS_OK);
+    assert_eq!(unsafe { rsess_session_clear(s) }, RSESS_OK);
+    let cleared = written(|out| unsafe { rsess_session_data(s, out) });
+    assert_eq!(cleared, (RSESS_OK, Some("{}".to_owned())));
+}

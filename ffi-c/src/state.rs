@@ -1,0 +1,312 @@
+//! Is the session of a request: what was stored, what it has become, and what that asks for.
+//!
+//! ```text
+//!   Cookie header --locate--> a State, or the id to resume --> a State
+//!   State --plan--> nothing | a Set-Cookie header | Work --outcome--> settle --> Set-Cookie header
+//! ```
+//!
+//! Waits for nothing: who asks the store, and how, is `commit`'s and `queue`'s. This is the one
+//! place that decides whether a session has to be saved.
+
+use rudder_session_core::store::Resumed;
+use rudder_session_core::{Payload, PayloadError, SessionId, StoreError, UnixMillis, cookie};
+
+use crate::engine::{Parts, Place};
+use crate::error::Failure;
+use crate::status::rsess_status::{self, *};
+use crate::work::{Outcome, Work};
+
+/// The session of one request.
+pub(crate) struct State {
+    /// What is stored, or was sent; none for a session that is fresh.
+    base: Option<Payload>,
+    payload: Payload,
+    /// What the request before left for this one, as the data of a payload.
+    flash: Payload,
+    dirty: bool,
+    /// Whether the client's cookie has to live longer, though nothing has changed.
+    touched: bool,
+    /// Whether the request came with an id that the session no longer has: no cookie then.
+    moved: bool,
+    ended: bool,
+    /// Ids whose records are to go and may still be there.
+    leftovers: Vec<SessionId>,
+    refusal: rsess_status,
+}
+
+/// What a `Cookie` header leads to.
+pub(crate) enum Located {
+    Here(Box<State>),
+    InStore(SessionId),
+}
+
+/// What a commit has to do.
+pub(crate) enum Plan {
+    /// This, without a store.
+    Answer(Committed),
+    /// Ask the store, and settle what it says.
+    Ask(Work),
+}
+
+/// How a commit ended: RSESS_OK, RSESS_GONE or RSESS_OLD_REMAINS, and the header to send.
+pub(crate) struct Committed {
+    pub(crate) status: rsess_status,
+    pub(crate) set_cookie: Option<String>,
+}
+
+impl State {
+    /// Finds the session cookie in a `Cookie` header, and verifies it before anything else.
+    pub(crate) fn locate(
+        parts: &Parts,
+        header: &[u8],
+        now: UnixMillis,
+    ) -> Result<Located, Failure> {
+        let value = cookie::find(header, parts.cookie_name.as_bytes()).unwrap_or_default();
+        if value.is_empty() {
+            return Ok(Located::Here(Box::new(Self::fresh(RSESS_OK)?)));
+        }
+        let located = match (str::from_utf8(value), &parts.place) {
+            (Err(_), _) => Err(RSESS_ERR_BAD_SIGNATURE),
+            (Ok(value), Place::Cookie) => {
+                let payload = parts.codec.decode(value, now, parts.legacy);
+                // A legacy cookie has no expiry, but may say when the session began.
+                let alive = payload.map_err(rsess_status::from).and_then(|payload| {
+                    let is_over = parts.timeouts.is_over(&payload, now);
+                    if is_over { Err(RSESS_ERR_EXPIRED) } else { Ok(payload) }
+                });
+                alive.map(Self::loaded).map(|it| Located::Here(Box::new(it)))
+            }
+            (Ok(value), Place::Store(_)) => {
+                parts.codec.decode_id(value).map(Located::InStore).map_err(Into::into)
+            }
+        };
+        match located {
+            Ok(located) => Ok(located),
+            Err(refusal) => Ok(Located::Here(Box::new(Self::fresh(refusal)?))),
+        }
+    }
+
+    /// The session that a store has found, or a fresh one.
+    pub(crate) fn resumed(outcome: Result<Outcome, StoreError>) -> Result<Self, Failure> {
+        let Outcome::Resumed(resumed) = outcome? else { return Err(StoreError::Protocol.into()) };
+        match resumed {
+            // The id is not taken over: it may have been planted.
+            Resumed::Expired | Resumed::None => Self::fresh(RSESS_NOT_FOUND),
+            Resumed::Moved(payload) => Ok(Self { moved: true, ..Self::loaded(payload) }),
+            Resumed::Session { payload, touched } => {
+                Ok(Self { touched: touched.unwrap_or(false), ..Self::loaded(payload) })
+            }
+        }
+    }
+
+    fn loaded(payload: Payload) -> Self {
+        let base = payload.clone();
+        let mut payload = payload;
+        let has_flash = payload.flash_next_json() != NOTHING;
+        let flash = data_of(&if has_flash { payload.take_flash() } else { NOTHING.to_owned() });
+        Self { base: Some(base), flash, dirty: has_flash, ..Self::of(payload, RSESS_OK) }
+    }
+
+    fn fresh(refusal: rsess_status) -> Result<Self, Failure> {
+        Ok(Self::of(Payload::new(&SessionId::random()?), refusal))
+    }
+
+    fn of(payload: Payload, refusal: rsess_status) -> Self {
+        Self {
+            base: None,
+            payload,
+            flash: data_of(NOTHING),
+            dirty: false,
+            touched: false,
+            moved: false,
+            ended: false,
+            leftovers: Vec::new(),
+            refusal,
+        }
+    }
+
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.base.is_none()
+    }
+
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    pub(crate) fn refusal(&self) -> rsess_status {
+        self.refusal
+    }
+
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    pub(crate) fn flash(&self) -> &Payload {
+        &self.flash
+    }
+
+    /// Gives the payload to `change`; if that succeeds the session has to be saved.
+    pub(crate) fn change(
+        &mut self,
+        change: impl FnOnce(&mut Payload) -> Result<(), PayloadError>,
+    ) -> Result<(), PayloadError> {
+        change(&mut self.payload)?;
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Leaves a value of this request's flash for the next one, too.
+    pub(crate) fn keep(&mut self, key: &str) -> Result<(), rsess_status> {
+        let value = self.flash.get_json(key).ok_or(RSESS_NOT_FOUND)?;
+        self.payload.flash_json(key, value)?;
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Gives the session another id, from its next commit on.
+    pub(crate) fn regenerate(&mut self) -> Result<(), Failure> {
+        self.payload = self.payload.with_id(&SessionId::random()?);
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Has the next commit end the session.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// What a commit has to do.
+    pub(crate) fn plan(&mut self, parts: &Parts, now: UnixMillis) -> Result<Plan, Failure> {
+        if self.ended {
+            return self.plan_end(parts);
+        }
+        let is_empty = self.payload.data_json() == NOTHING
+            && self.payload.flash_next_json() == NOTHING
+            && self.is_fresh();
+        if !self.dirty || is_empty {
+            return Ok(self.plan_unchanged(parts));
+        }
+        parts.timeouts.stamp(&mut self.payload, now);
+        match &parts.place {
+            Place::Cookie => self.plan_cookie(parts, now),
+            Place::Store(_) => {
+                let Some(ttl) = parts.timeouts.ttl(&self.payload, now) else {
+                    return Ok(self.gone());
+                };
+                let payload = self.payload.clone();
+                Ok(Plan::Ask(match self.base.clone() {
+                    None => Work::Create { payload, ttl },
+                    Some(base) if base.id_json() == payload.id_json() => {
+                        Work::Update { base, payload, ttl }
+                    }
+                    Some(base) => Work::Regenerate { base, payload, ttl },
+                }))
+            }
+        }
+    }
+
+    fn plan_end(&mut self, parts: &Parts) -> Result<Plan, Failure> {
+        let stored = self.base.as_ref().and_then(Payload::session_id);
+        match (&parts.place, stored) {
+            (Place::Store(_), Some(id)) => Ok(Plan::Ask(Work::Destroy { id })),
+            _ => Ok(Plan::Answer(self.finish_end(parts)?)),
+        }
+    }
+
+    fn plan_unchanged(&mut self, parts: &Parts) -> Plan {
+        if let Some(id) = self.leftovers.last() {
+            return Plan::Ask(Work::Destroy { id: id.clone() });
+        }
+        let touched = std::mem::take(&mut self.touched);
+        let set_cookie = self.base.as_ref().filter(|_| touched).and_then(|it| header(parts, it));
+        Plan::Answer(Committed { status: RSESS_OK, set_cookie })
+    }
+
+    fn plan_cookie(&mut self, parts: &Parts, now: UnixMillis) -> Result<Plan, Failure> {
+        let Some(expires_at) = parts.timeouts.expires_at(&self.payload, now) else {
+            return Ok(self.gone());
+        };
+        let set_cookie = parts.set_cookie.header(&parts.codec.encode(&self.payload, expires_at));
+        if set_cookie.len() > MAX_SET_COOKIE {
+            return Err(RSESS_ERR_TOO_LARGE.into());
+        }
+        self.stored(self.payload.clone());
+        Ok(Plan::Answer(Committed { status: RSESS_OK, set_cookie: Some(set_cookie) }))
+    }
+
+    fn gone(&mut self) -> Plan {
+        self.dirty = false;
+        Plan::Answer(Committed { status: RSESS_GONE, set_cookie: None })
+    }
+
+    /// What the store's answer to a plan comes to. After an error the session is as it was, and
+    /// may be committed again.
+    pub(crate) fn settle(
+        &mut self,
+        parts: &Parts,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Result<Committed, Failure> {
+        let old_id = self.base.as_ref().and_then(Payload::session_id);
+        let (payload, status) = match outcome? {
+            Outcome::Destroyed if self.ended => return self.finish_end(parts),
+            Outcome::Destroyed => {
+                self.leftovers.pop();
+                let status = self.leftover_status();
+                return Ok(Committed { status, set_cookie: None });
+            }
+            Outcome::Gone => {
+                self.dirty = false;
+                return Ok(Committed { status: RSESS_GONE, set_cookie: None });
+            }
+            Outcome::Stored(payload) => (payload, self.leftover_status()),
+            Outcome::StoredAndOldRemains(payload) => {
+                self.leftovers.extend(old_id);
+                (payload, RSESS_OLD_REMAINS)
+            }
+            Outcome::StoredElsewhere(payload) => {
+                self.moved = true;
+                (payload, RSESS_OK)
+            }
+            Outcome::Resumed(_) => return Err(StoreError::Protocol.into()),
+        };
+        let set_cookie = if self.moved { None } else { header(parts, &payload) };
+        self.stored(payload);
+        Ok(Committed { status, set_cookie })
+    }
+
+    fn stored(&mut self, payload: Payload) {
+        self.base = Some(payload.clone());
+        self.payload = payload;
+        self.dirty = false;
+        self.touched = false;
+    }
+
+    fn leftover_status(&self) -> rsess_status {
+        if self.leftovers.is_empty() { RSESS_OK } else { RSESS_OLD_REMAINS }
+    }
+
+    /// Forgets everything, and makes the browser do so.
+    fn finish_end(&mut self, parts: &Parts) -> Result<Committed, Failure> {
+        let leftovers = std::mem::take(&mut self.leftovers);
+        *self = Self { leftovers, ..Self::fresh(RSESS_OK)? };
+        let set_cookie = Some(parts.set_cookie.removal());
+        Ok(Committed { status: self.leftover_status(), set_cookie })
+    }
+}
+
+/// The header that names a record; none for one whose id cannot name any.
+fn header(parts: &Parts, payload: &Payload) -> Option<String> {
+    payload.session_id().map(|id| parts.set_cookie.header(&parts.codec.encode_id(&id)))
+}
+
+/// A payload that exists for its data only.
+fn data_of(object: &str) -> Payload {
+    let text = [r#"{"id":"","data":"#, object, r#","flash_next":{}}"#].concat();
+    // What is no object would be spread into one, so nothing is refused here.
+    Payload::parse(text).expect("an object with an id")
+}
+
+const NOTHING: &str = "{}";
+
+/// What browsers keep of a cookie, name and attributes included.
+const MAX_SET_COOKIE: usize = 4096;
