@@ -25,6 +25,8 @@ const WITHOUT_ADDON = [
   'outage',
   'parallel-requests',
   'process-exit',
+  'rebuilds',
+  'redis-dies',
   'regenerate-failures',
   'round-trip',
   'session-instance',

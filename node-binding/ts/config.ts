@@ -36,6 +36,10 @@ export interface RedisConfig {
   ca?: string | undefined
   /** `host:port` of each sentinel; the host of `url` is then the name of the master. */
   sentinels?: string[]
+  /** `host:port` of some nodes of a Redis Cluster; the server of `url` is one more of them. */
+  cluster?: string[]
+  /** Replicas that must have a write before it counts as done. Default 0. */
+  minReplicas?: number
   host?: string
   port?: number
   password?: string
@@ -49,6 +53,8 @@ export interface RedisConfig {
 export interface MemoryConfig {
   /** Bytes of payload that are kept; the least used sessions go first. Default 64 MiB. */
   maxBytes?: number
+  /** Sessions that are kept, likewise. Default: as many as there are bytes for. */
+  maxEntries?: number
 }
 
 /** Settings of the `file` driver. */
@@ -106,8 +112,7 @@ export interface SessionOptions extends CommonConfig {
 /** A configuration that was checked. Passing it on cannot fail any more. */
 export interface ResolvedConfig extends SessionConfig {
   secrets: string[]
-  redis: Required<Pick<RedisConfig, 'url' | 'prefix' | 'deadlineMs' | 'poolSize' | 'sentinels'>> &
-    Pick<RedisConfig, 'ca'>
+  redis: Required<Omit<RedisConfig, 'ca' | 'host' | 'port' | 'password'>> & Pick<RedisConfig, 'ca'>
   memory: Required<MemoryConfig>
   /** Always there with the `file` driver. */
   file: Required<FileConfig> | undefined
@@ -232,23 +237,32 @@ function refuseInjection(field: string, label: string, value: unknown): void {
 export function resolveRedis(redis: RedisConfig): ResolvedConfig['redis'] {
   const prefix = redis.prefix ?? 'session:'
   if (typeof prefix !== 'string') throw invalid('redis.prefix', 'expected a string')
-  const { ca, sentinels = [] } = redis
+  const { ca, minReplicas = 0 } = redis
   if (ca !== undefined && typeof ca !== 'string') throw invalid('redis.ca', 'expected PEM text')
-  if (!Array.isArray(sentinels) || !sentinels.every((it) => typeof it === 'string')) {
-    throw invalid('redis.sentinels', 'expected a list of host:port')
-  }
+  if (minReplicas !== 0) positiveInteger('redis.minReplicas', minReplicas)
   return {
     prefix,
     ca,
-    sentinels,
+    sentinels: addresses('redis.sentinels', redis.sentinels ?? []),
+    cluster: addresses('redis.cluster', redis.cluster ?? []),
+    minReplicas,
     url: redis.url === undefined ? urlOf(redis) : checkUrl(redis.url),
     deadlineMs: positiveInteger('redis.deadlineMs', redis.deadlineMs ?? 500),
     poolSize: positiveInteger('redis.poolSize', redis.poolSize ?? 4),
   }
 }
 
-export function resolveMemory({ maxBytes }: MemoryConfig): ResolvedConfig['memory'] {
-  return { maxBytes: positiveInteger('memory.maxBytes', maxBytes ?? 64 * 1024 * 1024) }
+/** What they look like in detail is the engine's to check. */
+function addresses(field: string, value: unknown): string[] {
+  if (Array.isArray(value) && value.every((it) => typeof it === 'string')) return value
+  throw invalid(field, 'expected a list of host:port')
+}
+
+export function resolveMemory({ maxBytes, maxEntries }: MemoryConfig): ResolvedConfig['memory'] {
+  return {
+    maxBytes: positiveInteger('memory.maxBytes', maxBytes ?? 64 * 1024 * 1024),
+    maxEntries: positiveInteger('memory.maxEntries', maxEntries ?? Number.MAX_SAFE_INTEGER),
+  }
 }
 
 export function resolveFile(file: FileConfig | undefined): Required<FileConfig> {

@@ -241,6 +241,8 @@ class Tickets {
   #settle(ticket: number, answer: unknown): void {
     const resolve = this.#resolvers[ticket] as (value: unknown) => void
     const reject = this.#rejecters[ticket] as (error: unknown) => void
+    // A second answer must not free the number twice: two calls would share it, and an answer.
+    if (resolve === nobody) return
     this.#resolvers[ticket] = nobody
     this.#rejecters[ticket] = nobody
     this.#free.push(ticket)
