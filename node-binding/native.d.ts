@@ -58,6 +58,8 @@ export interface FileOptions {
 export interface MemoryOptions {
   /** Bytes of sessions that are kept; the least recently used ones go first. */
   maxBytes: number
+  /** Sessions that are kept, likewise; as many as there are bytes for if it is left out. */
+  maxEntries?: number
 }
 
 /**
@@ -127,6 +129,10 @@ export interface RedisOptions {
   ca?: string
   /** `host:port` of each sentinel; the host of `url` is then the name of the master. */
   sentinels?: Array<string>
+  /** `host:port` of some nodes of a Redis Cluster; the server of `url` is one more of them. */
+  cluster?: Array<string>
+  /** Replicas that must have a write before it counts as done; 0 if it is left out. */
+  minReplicas?: number
   /** Goes before the session id to name a record. May be empty. */
   prefix: string
   /** Connections, and threads that use them: 1 to 1024. */

@@ -98,10 +98,10 @@ fn a_cluster_that_cannot_be_meant_is_refused_without_connecting() {
 
     for bad in ["", "h:x", "redis://h", "h/1"] {
         let refused = cluster("redis://h", bad, &[]);
-        names("redis.clusterNodes", refused, ConfigError::InvalidClusterNode);
+        names("redis.cluster", refused, ConfigError::InvalidClusterNode);
     }
     let both = cluster("redis://h", "h", &["h"]);
-    names("redis.clusterNodes", both, ConfigError::ClusterWithSentinels);
+    names("redis.cluster", both, ConfigError::ClusterWithSentinels);
     let second = cluster("redis://h/2", "h", &[]);
     names("redis.url", second, ConfigError::ClusterDatabase);
     assert_eq!(cluster("redis://127.0.0.1:1", "127.0.0.1:2", &[]), Ok(()));
@@ -132,7 +132,6 @@ fn names(field: &str, outcome: Result<(), ConfigError>, expected: ConfigError) {
     let last_word = field.rsplit('.').next().expect("a word");
     let spoken = match last_word {
         "poolSize" => "pool size",
-        "clusterNodes" => "cluster node",
         "maxBytes" => "memory bound",
         // Of a URL, the error may name the part that is wrong.
         "url" if expected == ConfigError::ClusterDatabase => "database",

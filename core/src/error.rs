@@ -136,7 +136,7 @@ impl ConfigError {
     pub fn field(&self) -> &'static str {
         match self {
             Self::ClusterDatabase => "redis.url",
-            Self::ClusterWithSentinels | Self::InvalidClusterNode => "redis.clusterNodes",
+            Self::ClusterWithSentinels | Self::InvalidClusterNode => "redis.cluster",
             Self::Deadline => "redis.deadline",
             Self::EmptyKey | Self::EmptyKeyRing | Self::PlaceholderSecret => "secret",
             Self::InvalidCa => "redis.ca",

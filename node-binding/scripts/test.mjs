@@ -29,6 +29,8 @@ const WITHOUT_ADDON = [
   'outage',
   'parallel-requests',
   'process-exit',
+  'rebuilds',
+  'redis-dies',
   'regenerate-failures',
   'round-trip',
   'rudderjs/provider',

@@ -14,6 +14,8 @@ use rudder_session::{Durability, FileConfig, MemoryConfig, RedisConfig};
 pub struct MemoryOptions {
     /// Bytes of sessions that are kept; the least recently used ones go first.
     pub max_bytes: f64,
+    /// Sessions that are kept, likewise; as many as there are bytes for if it is left out.
+    pub max_entries: Option<f64>,
 }
 
 /// Settings of a store in a file.
@@ -40,6 +42,10 @@ pub struct RedisOptions {
     pub ca: Option<String>,
     /// `host:port` of each sentinel; the host of `url` is then the name of the master.
     pub sentinels: Option<Vec<String>>,
+    /// `host:port` of some nodes of a Redis Cluster; the server of `url` is one more of them.
+    pub cluster: Option<Vec<String>>,
+    /// Replicas that must have a write before it counts as done; 0 if it is left out.
+    pub min_replicas: Option<u32>,
     /// Goes before the session id to name a record. May be empty.
     pub prefix: String,
     /// Connections, and threads that use them: 1 to 1024.
@@ -51,7 +57,10 @@ pub struct RedisOptions {
 impl From<MemoryOptions> for MemoryConfig {
     fn from(options: MemoryOptions) -> Self {
         // A cast from a float saturates: nonsense becomes 0, which the engine refuses.
-        Self { max_bytes: options.max_bytes as u64, ..Self::default() }
+        Self {
+            max_bytes: options.max_bytes as u64,
+            max_entries: options.max_entries.map_or(u64::MAX, |count| count as u64),
+        }
     }
 }
 
@@ -75,10 +84,11 @@ impl From<RedisOptions> for RedisConfig {
             url: options.url,
             ca_pem: options.ca,
             sentinels: options.sentinels.unwrap_or_default(),
+            cluster_nodes: options.cluster.unwrap_or_default(),
+            min_replicas: options.min_replicas.unwrap_or_default(),
             prefix: options.prefix,
             pool_size: options.pool_size,
             deadline: milliseconds(options.deadline_ms),
-            ..Self::default()
         }
     }
 }

@@ -15,6 +15,7 @@
 // Doc comments below are JSDoc: napi copies them into `native.d.ts` as they are.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -322,13 +323,14 @@ impl Calls {
             };
         }
         let asked = self.answers.call_later(env, ticket)?;
-        if let Some(submission) = prepare(&store, asked) {
+        answered_if_it_panics(|| {
+            let Some(submission) = prepare(&store, asked) else { return };
             let mut gathered = self.gathered.borrow_mut();
             gathered.push(submission);
             if gathered.len() >= MANY {
                 store.submit_all(std::mem::take(&mut *gathered));
             }
-        }
+        });
         Ok(call.return_argument(0))
     }
 
@@ -337,9 +339,15 @@ impl Calls {
         if let Some(store) = self.place.store()
             && !gathered.is_empty()
         {
-            store.submit_all(gathered);
+            answered_if_it_panics(|| store.submit_all(gathered));
         }
     }
+}
+
+/// Calls that a panic loses are answered as lost. It must not be thrown too: JavaScript would
+/// give the ticket to another call, and that call the answer.
+fn answered_if_it_panics(hand_over: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(hand_over));
 }
 
 /// Where a store is until it is closed.

@@ -489,3 +489,26 @@ for (const url of ['redis://', 'redis://h/x', 'http://h', 'redis://h:99999', 're
     assert.throws(() => native().NativeStore.redis(options), { code: 'ERR_SESSION_CONFIG' })
   })
 }
+
+test('what only the addon can do is refused, and said', () => {
+  const options = { url: server.url, prefix: '', poolSize: 1, deadlineMs: 500 }
+  for (const [setting, value] of [
+    ['cluster', ['127.0.0.1']],
+    ['minReplicas', 1],
+  ] as const) {
+    assert.throws(() => createRedisCalls({ ...options, [setting]: value }, () => {}), {
+      name: 'SessionNativeError',
+      message: new RegExp(`redis\\.${setting} needs the native addon.* Of this test\\.`),
+    })
+  }
+})
+
+test('a bound of sessions holds as one of bytes does', async () => {
+  const store = new NativeStore((drain) =>
+    createMemoryCalls({ maxBytes: 1 << 20, maxEntries: 2 }, drain),
+  )
+  for (const id of ['a', 'b', 'c']) await store.save(record(id, '{}'), 60, NOW)
+
+  const kept = await Promise.all(['a', 'b', 'c'].map((id) => store.load(id, NOW)))
+  assert.deepEqual(kept, [null, record('b', '{}'), record('c', '{}')])
+})

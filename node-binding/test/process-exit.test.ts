@@ -87,6 +87,78 @@ test('process.exit with calls pending ends cleanly', GUARD, async (t) => {
   assert.deepEqual(await run(`redis://127.0.0.1:${port}`, script), ended('', 7))
 })
 
+test('what was submitted before a normal end has arrived by then', GUARD, async () => {
+  // Nobody waits for them, and none has been handed over when the program has run through.
+  const saves = (prefix: string) => `
+    const mine = NativeStore.redis({ ...options, prefix: '${prefix}', deadlineMs: 10_000 })
+    for (let n = 0; n < 500; n++) mine.save('{"id":"id-' + n + '","data":{}}', 60, 0)`
+  const script = `${saves('main:')}
+    const source = \`
+      import { native } from \${JSON.stringify(${JSON.stringify(NATIVE)})}
+      const { NativeStore } = native()
+      const options = \${JSON.stringify(options)}
+      \${${JSON.stringify(saves('worker:'))}}\`
+    new Worker(new URL('data:text/javascript,' + encodeURIComponent(source)))`
+
+  const client = await server.client()
+  // Longer than an exit waits for what is under way: here the calls keep the process alive.
+  await client.call('CLIENT', 'PAUSE', '1500')
+
+  assert.deepEqual(await run(server.url, script), ended(''))
+
+  for (const thread of ['main', 'worker']) {
+    const names = Array.from({ length: 500 }, (_, n) => `${thread}:id-${n}`)
+    assert.equal(await client.call('EXISTS', ...names), 500, thread)
+  }
+  client.close()
+})
+
+test('process.exit in the middle of saves ends cleanly, with whole records', GUARD, async () => {
+  const script = `
+    const mine = NativeStore.redis({ ...options, prefix: 'exit:' })
+    const save = (n) => mine.save('{"id":"id-' + n + '","data":{},"flash_next":{}}', 60, 0)
+    const first = save(0)
+    for (let n = 1; n < 2000; n++) save(n)
+    first.then(() => process.exit(7))`
+
+  assert.deepEqual(await run(server.url, script), ended('', 7))
+
+  const client = await server.client()
+  for (const name of (await client.call('KEYS', 'exit:*')) as string[]) {
+    const record = `{"id":"${name.slice('exit:'.length)}","data":{},"flash_next":{}}`
+    assert.equal(await client.call('GET', name), record)
+  }
+  assert.equal(await client.call('EXISTS', 'exit:id-0'), 1)
+  client.close()
+})
+
+for (const place of ['a server that answers', 'a silent server']) {
+  test(
+    `process.exit in a worker with calls pending ends the worker only: ${place}`,
+    GUARD,
+    async (t) => {
+      const { port } = await listen(t)
+      const url = place === 'a silent server' ? `redis://127.0.0.1:${port}` : server.url
+      const script = `
+      const source = \`
+        import { native } from \${JSON.stringify(${JSON.stringify(NATIVE)})}
+        const url = ${JSON.stringify(url)}
+        const store = native().NativeStore.redis({ ...\${JSON.stringify(options)}, url })
+        for (let n = 0; n < 100; n++) store.load('some-id', Date.now()).catch(() => {})
+        setImmediate(() => process.exit(5))\`
+      const url = new URL('data:text/javascript,' + encodeURIComponent(source))
+      for (let round = 0; round < 5; round++) {
+        const worker = new Worker(url)
+        const loaded = store.load('nothing', 0)
+        const [code] = await new Promise((resolve) => worker.once('exit', (...it) => resolve(it)))
+        console.log(code, await loaded)
+      }`
+
+      assert.deepEqual(await run(server.url, script), ended(Array(5).fill('5 null').join('\n')))
+    },
+  )
+}
+
 test('a worker that is terminated with calls pending takes nothing down', GUARD, async (t) => {
   const { port } = await listen(t)
   const script = `

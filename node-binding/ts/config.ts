@@ -45,6 +45,10 @@ export interface RedisConfig {
   ca?: string | undefined
   /** `host:port` of each sentinel; the host of `url` is then the name of the master. */
   sentinels?: string[]
+  /** `host:port` of some nodes of a Redis Cluster; the server of `url` is one more of them. */
+  cluster?: string[]
+  /** Replicas that must have a write before it counts as done. Default 0. */
+  minReplicas?: number
   host?: string
   port?: number
   password?: string
@@ -58,6 +62,8 @@ export interface RedisConfig {
 export interface MemoryConfig {
   /** Bytes of payload that are kept; the least used sessions go first. Default 64 MiB. */
   maxBytes?: number
+  /** Sessions that are kept, likewise. Default: as many as there are bytes for. */
+  maxEntries?: number
 }
 
 /** Settings of the `file` driver. */
@@ -149,7 +155,7 @@ export interface ResolvedConfig extends SessionConfig {
 
 /** Settings of the `redis` driver that were checked. */
 export type ResolvedRedis = Pick<RedisConfig, 'ca'> &
-  Required<Pick<RedisConfig, 'url' | 'prefix' | 'deadlineMs' | 'poolSize' | 'sentinels'>>
+  Required<Omit<RedisConfig, 'ca' | 'host' | 'port' | 'password'>>
 
 /** The options with their defaults. A key whose value is `undefined` counts as left out. */
 export function withDefaults(options: SessionOptions): SessionConfig {
@@ -292,15 +298,15 @@ function refuseInjection(field: string, label: string, value: unknown): void {
 export function resolveRedis(redis: RedisConfig): ResolvedRedis {
   const prefix = redis.prefix ?? 'session:'
   if (typeof prefix !== 'string') throw invalid('redis.prefix', 'expected a string')
-  const { ca, sentinels = [] } = redis
+  const { ca, minReplicas = 0 } = redis
   if (ca !== undefined && typeof ca !== 'string') throw invalid('redis.ca', 'expected PEM text')
-  if (!Array.isArray(sentinels) || !sentinels.every((it) => typeof it === 'string')) {
-    throw invalid('redis.sentinels', 'expected a list of host:port')
-  }
+  if (minReplicas !== 0) positiveInteger('redis.minReplicas', minReplicas)
   return {
     prefix,
     ca,
-    sentinels,
+    sentinels: addresses('redis.sentinels', redis.sentinels ?? []),
+    cluster: addresses('redis.cluster', redis.cluster ?? []),
+    minReplicas,
     // An empty one is an environment variable that is not set.
     url: (redis.url ?? '') === '' ? urlOf(redis) : checkUrl(redis.url),
     deadlineMs: positiveInteger('redis.deadlineMs', redis.deadlineMs ?? 500),
@@ -308,8 +314,17 @@ export function resolveRedis(redis: RedisConfig): ResolvedRedis {
   }
 }
 
-export function resolveMemory({ maxBytes }: MemoryConfig): ResolvedConfig['memory'] {
-  return { maxBytes: positiveInteger('memory.maxBytes', maxBytes ?? 64 * 1024 * 1024) }
+/** What they look like in detail is the engine's to check. */
+function addresses(field: string, value: unknown): string[] {
+  if (Array.isArray(value) && value.every((it) => typeof it === 'string')) return value
+  throw invalid(field, 'expected a list of host:port')
+}
+
+export function resolveMemory({ maxBytes, maxEntries }: MemoryConfig): ResolvedConfig['memory'] {
+  return {
+    maxBytes: positiveInteger('memory.maxBytes', maxBytes ?? 64 * 1024 * 1024),
+    maxEntries: positiveInteger('memory.maxEntries', maxEntries ?? Number.MAX_SAFE_INTEGER),
+  }
 }
 
 export function resolveFile(file: FileConfig | undefined): Required<FileConfig> {

@@ -164,12 +164,11 @@ export class NativeStore implements AsyncDisposable {
   #abortable<T>(submit: Submit<T>, signal: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted()
-      const abort = () => reject(signal.reason)
+      const forget = whenAborted(signal, () => reject(signal.reason))
       const ended = (settle: (value: never) => void) => (value: unknown) => {
-        signal.removeEventListener('abort', abort)
+        forget()
         settle(value as never)
       }
-      signal.addEventListener('abort', abort)
       this.#submit(submit, ended(resolve), ended(reject))
     })
   }
@@ -187,6 +186,36 @@ export class NativeStore implements AsyncDisposable {
     this.#calls.flush?.()
   }
 }
+
+/**
+ * Has `abort` called when the signal is given, until what is returned is called. One listener for
+ * all the calls of a signal: Node warns of more than ten.
+ */
+function whenAborted(signal: AbortSignal, abort: () => void): () => void {
+  let calls = CALLS_OF_SIGNALS.get(signal)
+  if (!calls) {
+    const all = { aborts: new Set<() => void>(), listener: () => {} }
+    all.listener = () => {
+      for (const each of all.aborts) each()
+    }
+    signal.addEventListener('abort', all.listener)
+    CALLS_OF_SIGNALS.set(signal, all)
+    calls = all
+  }
+  const { aborts, listener } = calls
+  aborts.add(abort)
+  return () => {
+    aborts.delete(abort)
+    if (aborts.size > 0) return
+    signal.removeEventListener('abort', listener)
+    CALLS_OF_SIGNALS.delete(signal)
+  }
+}
+
+const CALLS_OF_SIGNALS = new WeakMap<
+  AbortSignal,
+  { aborts: Set<() => void>; listener: () => void }
+>()
 
 /** Answers the ticket if the answer comes later, else the answer itself. */
 type Submit<T> = (ticket: number) => number | T | StoreFault
@@ -241,6 +270,8 @@ class Tickets {
   #settle(ticket: number, answer: unknown): void {
     const resolve = this.#resolvers[ticket] as (value: unknown) => void
     const reject = this.#rejecters[ticket] as (error: unknown) => void
+    // A second answer must not free the number twice: two calls would share it, and an answer.
+    if (resolve === nobody) return
     this.#resolvers[ticket] = nobody
     this.#rejecters[ticket] = nobody
     this.#free.push(ticket)

@@ -51,17 +51,10 @@ export function openFileStore(file: NonNullable<ResolvedConfig['file']>): OpenSt
 
 /** A store in Redis, shared with whoever opened one with the same settings. */
 export function openRedisStore(redis: ResolvedRedis): OpenStore {
-  const { url, ca, sentinels, prefix, poolSize, deadlineMs } = redis
-  const options = {
-    url,
-    prefix,
-    poolSize,
-    deadlineMs,
-    sentinels,
-    ...(ca === undefined ? {} : { ca }),
-  }
-  return share(['redis', url, ca, sentinels, prefix, poolSize, deadlineMs], () =>
-    create(() => native().NativeStore.redis(options)),
+  const { url, ca, sentinels, cluster, minReplicas, prefix, poolSize, deadlineMs } = redis
+  const options = { url, sentinels, cluster, minReplicas, prefix, poolSize, deadlineMs }
+  return share(['redis', ca, ...Object.values(options)], () =>
+    create(() => native().NativeStore.redis(ca === undefined ? options : { ...options, ca })),
   )
 }
 

@@ -15,34 +15,44 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 export class RedisServer {
-  readonly #process: ChildProcess
   readonly #folder: string
   readonly socketPath: string
   readonly url: string
+  #process: ChildProcess
 
-  private constructor(process: ChildProcess, folder: string, socketPath: string) {
-    this.#process = process
+  private constructor(folder: string, socketPath: string, process: ChildProcess) {
     this.#folder = folder
     this.socketPath = socketPath
     this.url = `redis+unix://${socketPath}`
+    this.#process = process
   }
 
-  /** A server that is ready for commands. Needs `redis-server` on the PATH. */
-  static async start(): Promise<RedisServer> {
+  /**
+   * A server that is ready for commands. Needs `redis-server` on the PATH.
+   *
+   * @param settings More of them, as on its command line.
+   */
+  static async start(...settings: string[]): Promise<RedisServer> {
     const folder = await mkdtemp(join(tmpdir(), 'rudder-session-'))
     const socketPath = join(folder, 'redis.sock')
-    const settings = ['--port', '0', '--unixsocket', socketPath, '--dir', folder]
-    const server = spawn('redis-server', [...settings, '--save', '', '--appendonly', 'no'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    await once(server, 'spawn')
-    for await (const line of createInterface({ input: server.stdout })) {
-      if (line.includes('eady to accept connections')) {
-        server.stdout.resume()
-        return new RedisServer(server, folder, socketPath)
-      }
-    }
-    throw new Error(`redis-server ended before it was ready, exit code ${server.exitCode}`)
+    return new RedisServer(folder, socketPath, await launch(folder, socketPath, settings))
+  }
+
+  /** It takes what is sent, and does not answer. */
+  freeze(): void {
+    this.#process.kill('SIGSTOP')
+  }
+
+  /** It is gone, as after a crash. */
+  async kill(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    this.#process.kill('SIGKILL')
+    await once(this.#process, 'exit')
+  }
+
+  /** After `kill`: it is back at the same place, and empty. */
+  async startAgain(): Promise<void> {
+    this.#process = await launch(this.#folder, this.socketPath)
   }
 
   client(): Promise<RespClient> {
@@ -50,12 +60,29 @@ export class RedisServer {
   }
 
   async stop(): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      this.#process.kill('SIGKILL')
-      await once(this.#process, 'exit')
-    }
+    await this.kill()
     await rm(this.#folder, { recursive: true, force: true })
   }
+}
+
+async function launch(
+  folder: string,
+  socketPath: string,
+  more: string[] = [],
+): Promise<ChildProcess> {
+  const place = ['--port', '0', '--unixsocket', socketPath, '--dir', folder]
+  const settings = [...place, '--save', '', '--appendonly', 'no', ...more]
+  const server = spawn('redis-server', settings, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(server, 'spawn')
+  for await (const line of createInterface({ input: server.stdout })) {
+    if (line.includes('eady to accept connections')) {
+      server.stdout.resume()
+      return server
+    }
+  }
+  throw new Error(`redis-server ended before it was ready, exit code ${server.exitCode}`)
 }
 
 export type Reply = string | number | null | Error | Reply[]
@@ -85,6 +112,12 @@ export class RespClient {
     const answer = await reply
     if (answer instanceof Error) throw answer
     return answer
+  }
+
+  /** Connections that the server has, this one left out. */
+  async connections(): Promise<number> {
+    const info = String(await this.call('INFO', 'clients'))
+    return Number(/connected_clients:(\d+)/.exec(info)?.[1]) - 1
   }
 
   close(): void {

@@ -5,7 +5,7 @@
  *   findMembersOf   the members of payloads in their text, as the addon finds them
  *   FallbackCalls   `StoreCalls` to a store in memory, or in Redis by the application's ioredis
  *
- * There is no store in a file. All of it runs on JavaScript's thread, and is slower.
+ * There is no store in a file, no cluster and no waiting for replicas. All of it runs on JavaScript's thread, and is slower.
  */
 
 import { SessionNativeError } from '../errors.js'
@@ -23,11 +23,20 @@ export function fallback(reason: string): Binary {
     createMemberFinder: () => findMembersOf,
     createMemoryCalls: (options, drain) => new FallbackCalls(new MemoryStore(options), drain),
     createFileCalls: () => {
-      throw new SessionNativeError(
-        '[Rudder][session] The file driver needs the native addon, which is not in use. ' +
-          `${reason} Or set another driver: memory, cookie or redis.`,
+      throw needsAddon(
+        'The file driver',
+        `${reason} Or set another driver: memory, cookie or redis.`,
       )
     },
-    createRedisCalls: (options, drain) => new FallbackCalls(new RedisStore(options), drain),
+    createRedisCalls: (options, drain) => {
+      if (options.cluster?.length) throw needsAddon('redis.cluster', reason)
+      if (options.minReplicas) throw needsAddon('redis.minReplicas', reason)
+      return new FallbackCalls(new RedisStore(options), drain)
+    },
   }
+}
+
+function needsAddon(what: string, why: string): SessionNativeError {
+  const text = `[Rudder][session] ${what} needs the native addon, which is not in use. ${why}`
+  return new SessionNativeError(text)
 }

@@ -32,11 +32,14 @@ interface Entry {
 export class MemoryStore implements RecordStore {
   readonly #entries = new Map<string, Entry>()
   readonly #maxBytes: number
+  readonly #maxEntries: number
   #bytes = 0
 
-  constructor({ maxBytes }: MemoryOptions) {
+  constructor({ maxBytes, maxEntries = Number.POSITIVE_INFINITY }: MemoryOptions) {
     this.#maxBytes = Math.trunc(maxBytes)
-    if (!(this.#maxBytes > 0)) throw misuse('memory.maxBytes: memory bound must be above 0 bytes')
+    this.#maxEntries = Math.trunc(maxEntries)
+    if (!(this.#maxBytes > 0 && this.#maxEntries > 0))
+      throw misuse('memory.maxBytes: memory bound must be above 0 bytes')
   }
 
   load(id: string, nowMs: number): string | null {
@@ -119,7 +122,8 @@ export class MemoryStore implements RecordStore {
     this.#bytes += entry.weight
     const clock = performance.now()
     for (const [first, { freeAtMs }] of this.#entries) {
-      if (this.#bytes <= this.#maxBytes && clock < freeAtMs) return
+      const fits = this.#bytes <= this.#maxBytes && this.#entries.size <= this.#maxEntries
+      if (fits && clock < freeAtMs) return
       this.#drop(first)
     }
   }

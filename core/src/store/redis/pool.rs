@@ -4,19 +4,22 @@
 //!   check out --> has it gone stale? --> call --> check in --> poisoned? drop it
 //! ```
 //!
-//! The only file that names r2d2. Two of its habits are worked around here:
+//! The only file that names r2d2. Three of its habits are worked around here:
 //!
 //! - It tests a connection with a PING at each check-out, a whole round trip more. That is
 //!   switched off: the socket is looked at instead, and the poison flag says the rest.
 //! - A connection that cannot be made is tried again in the background until the caller's time
 //!   is up, who then learns nothing but a text. So [`Manager::connect`] always succeeds, with a
 //!   [`Slot`] that holds either a connection or the reason why there is none.
+//! - Its threads outlive a pool that is dropped until they would next have looked for connections
+//!   to renew: up to half a minute. They get threads that leave that undone.
 
 use std::convert::Infallible;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use r2d2::{ManageConnection, NopErrorHandler};
+use scheduled_thread_pool::{OnPoolDropBehavior, ScheduledThreadPool};
 
 use super::connection::Connection;
 use super::endpoint::Endpoint;
@@ -101,9 +104,19 @@ impl Pool {
                 .test_on_check_out(false)
                 .connection_timeout(self.deadline)
                 .error_handler(Box::new(NopErrorHandler))
+                .thread_pool(Arc::new(threads()))
                 .build_unchecked(manager)
         })
     }
+}
+
+/// Threads that open connections, and end with the pool.
+fn threads() -> ScheduledThreadPool {
+    ScheduledThreadPool::builder()
+        .num_threads(THREADS)
+        .thread_name_pattern("rudder-session-pool-{}")
+        .on_drop_behavior(OnPoolDropBehavior::DiscardPendingScheduled)
+        .build()
 }
 
 struct Manager {
@@ -151,3 +164,6 @@ impl ManageConnection for Manager {
         }
     }
 }
+
+/// Connections that can be in the making at once, per pool: as many as r2d2 has by itself.
+const THREADS: usize = 3;
