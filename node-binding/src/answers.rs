@@ -193,6 +193,7 @@ struct State {
     /// The call that is being submitted, and its answer if that is there already.
     submitting: Option<u32>,
     meanwhile: Option<Answer>,
+    idle_is_awaited: bool,
 }
 
 impl Queue {
@@ -210,7 +211,8 @@ impl Queue {
     /// Whether JavaScript must be woken for it.
     fn push(&self, ticket: u32, answer: Answer) -> bool {
         let mut state = lock(&self.state);
-        if self.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
+        // To ring is a system call, whether anybody listens or not.
+        if self.under_way.fetch_sub(1, Ordering::Relaxed) == 1 && state.idle_is_awaited {
             self.idle.notify_all();
         }
         if state.submitting == Some(ticket) {
@@ -231,7 +233,8 @@ impl Queue {
     }
 
     fn wait_until_idle(&self, patience: Duration) {
-        let state = lock(&self.state);
+        let mut state = lock(&self.state);
+        state.idle_is_awaited = true;
         let is_busy = |_: &mut State| self.under_way.load(Ordering::Relaxed) > 0;
         let _ = self.idle.wait_timeout_while(state, patience, is_busy);
     }
