@@ -14,6 +14,8 @@ NPM_STAMP := $(NODE)/node_modules/.package-lock.json
 NODE_VERSIONS_STAMP := $(NODE_VERSIONS)/node_modules/.package-lock.json
 PACKAGING := $(NODE)/test/packaging
 PACKAGING_STAMP := $(PACKAGING)/node_modules/.package-lock.json
+BROWSER := $(NODE)/test/browser
+BROWSER_STAMP := $(BROWSER)/node_modules/.package-lock.json
 NODE_BENCHES := benches/node
 NODE_BENCHES_STAMP := $(NODE_BENCHES)/node_modules/.package-lock.json
 
@@ -48,6 +50,10 @@ test-node: redis-server addon ts $(NODE_VERSIONS_STAMP) ## Run the tests of the 
 .PHONY: test-pack
 test-pack: addon $(PACKAGING_STAMP) ## Pack, and install what was packed by npm and pnpm
 	cd $(NODE) && npm run --silent test:pack
+
+.PHONY: test-browser
+test-browser: redis-server chromium addon ts $(BROWSER_STAMP) ## Drive the demo with a real browser, and take pictures of it in node-binding/build/pictures
+	cd $(NODE) && npm run --silent test:browser
 
 .PHONY: test-vectors
 test-vectors: redis-server addon ts ## Run VECTORS=/path/to/file.json through Rust, C and Node, the fallback included
@@ -130,6 +136,10 @@ $(PACKAGING_STAMP): $(PACKAGING)/package-lock.json
 	cd $(PACKAGING) && npm ci
 	@touch $@
 
+$(BROWSER_STAMP): $(BROWSER)/package-lock.json
+	cd $(BROWSER) && npm ci
+	@touch $@
+
 $(NODE_BENCHES_STAMP): $(NODE_BENCHES)/package-lock.json
 	cd $(NODE_BENCHES) && npm ci --ignore-scripts
 	@touch $@
@@ -154,8 +164,17 @@ redis-server:
 		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq redis-server; }
 
+# Debian's; CHROMIUM=/path/to/another is used instead.
+.PHONY: chromium
+chromium:
+	@[ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || { \
+		echo "chromium is not here: installing it"; \
+		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq chromium; }
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean
 	rm -rf $(NODE)/node_modules $(NODE)/dist $(NODE)/build $(NODE)/*.node
-	rm -rf $(NODE_VERSIONS)/node_modules $(PACKAGING)/node_modules $(NODE_BENCHES)/node_modules
+	rm -rf $(NODE_VERSIONS)/node_modules $(PACKAGING)/node_modules $(BROWSER)/node_modules
+	rm -rf $(NODE_BENCHES)/node_modules

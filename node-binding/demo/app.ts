@@ -1,13 +1,14 @@
 /**
  * Routes the demo's requests.
  *
- *   GET  /              counts a visit, shows everything
- *   POST /login /logout /cart /cart/empty      change the session, then 303 to the page
- *   GET  /api/figures /healthz                 for machines; open no session
+ *   GET  /                                           counts a visit, shows everything
+ *   POST /login /logout /cart /cart/empty /note      change the session, then 303 to the page
+ *   GET  /api/figures /healthz                       for machines; open no session
  *
  * What a session holds is visitor's to say, how it looks is views'.
  */
 
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   type SessionInstance,
   type SessionOptions,
@@ -23,6 +24,7 @@ import { refuseCrossSite, securityHeaders } from './guards.js'
 import { findProduct, MAX_QUANTITY, type Product } from './products.js'
 import { Refusal } from './refusal.js'
 import { errorPage } from './views/error.js'
+import { SLOW_SECONDS } from './views/note.js'
 import { page } from './views/page.js'
 import * as visitor from './visitor.js'
 
@@ -50,6 +52,7 @@ export function createDemo(options: SessionOptions): Demo {
   app.post('/logout', logOut)
   app.post('/cart', changeCart)
   app.post('/cart/empty', emptyCart)
+  app.post('/note', keepNote)
   app.on(['GET', 'PUT', 'PATCH', 'DELETE'], CHANGES, changesArePosts)
   app.get('/api/figures', (c) => c.json(figures.snapshot()))
   app.get('/healthz', (c) => c.json({ status: 'ok', driver: sessions.engine.config.driver }))
@@ -76,6 +79,7 @@ function showPage(figures: Figures): MiddlewareHandler<SessionEnv> {
         visits: visitor.visits(session),
         user: visitor.user(session),
         cart: visitor.cart(session),
+        note: visitor.note(session),
         notice: visitor.notice(session),
         // A page leaves no message for the next one, so what was stored has an empty flash_next.
         record: { id: session.id(), data: session.all(), flash_next: {} },
@@ -100,7 +104,7 @@ function visit(c: Context<SessionEnv>): Response {
 }
 
 async function logIn(c: Context<SessionEnv>): Promise<Response> {
-  const name = visitor.readName((await form(c)).get('name') ?? '')
+  const name = visitor.readLine((await form(c)).get('name') ?? '', visitor.MAX_NAME_CHARACTERS)
   if (name === null) return back(c, 'account', 'Please enter a name.')
   await visitor.logIn(c.get('session'), name, Date.now())
   return back(c, 'account', `Welcome aboard, ${name}.`)
@@ -123,6 +127,14 @@ async function changeCart(c: Context<SessionEnv>): Promise<Response> {
 async function emptyCart(c: Context<SessionEnv>): Promise<Response> {
   visitor.emptyCart(c.get('session'))
   return back(c, 'cart', 'The cart is empty.')
+}
+
+/** Slow on purpose, with the session in hand: time to do something else in another tab. */
+async function keepNote(c: Context<SessionEnv>): Promise<Response> {
+  const note = visitor.readLine((await form(c)).get('note') ?? '', visitor.MAX_NOTE_CHARACTERS)
+  await pause(SLOW_SECONDS * 1000)
+  visitor.setNote(c.get('session'), note)
+  return back(c, 'note', note === null ? 'There is no note now.' : 'The note is kept.')
 }
 
 function readQuantity(text: string): number {
@@ -182,7 +194,7 @@ function answer(c: Context, refusal: Refusal): Response | Promise<Response> {
   return c.html(errorPage(refusal), refusal.status)
 }
 
-const CHANGES = ['/login', '/logout', '/cart', '/cart/empty']
+const CHANGES = ['/login', '/logout', '/cart', '/cart/empty', '/note']
 
 /** Longer than any form of the page makes. */
 const MAX_BODY_BYTES = 2048

@@ -110,3 +110,31 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     assert.equal(await demo.end(signal), 0)
   })
 }
+
+test('SIGTERM lets a slow request end, and what it wrote is kept', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'rudder-demo-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const env = { SESSION_FILE: join(folder, 'sessions.redb') }
+  const demo = await DemoProcess.start(env)
+  t.after(() => demo.end())
+  const browser = new Browser(demo.url)
+  await browser.get('/')
+
+  const answer = browser.post('/note', { note: 'Full speed' })
+  let loaded: number
+  do loaded = await loads(browser)
+  while (loaded < 2)
+  assert.equal(await demo.end(), 0)
+  assert.equal((await answer).status, 303)
+
+  const second = await DemoProcess.start(env)
+  t.after(() => second.end())
+  const page = await browser.copy(second.url).get('/')
+  assert.deepEqual([page.note, page.flash], ['Full speed', 'The note is kept.'])
+})
+
+/** How many sessions the demo has loaded. Asking loads none. */
+async function loads(browser: Browser): Promise<number> {
+  const { operations } = JSON.parse((await browser.get('/api/figures')).html)
+  return operations.load.calls
+}

@@ -101,7 +101,7 @@ function once(action: () => void): () => void {
   }
 }
 
-/** What requests under way get before their connections are cut. */
-const GRACE_MS = 2_000
+/** What requests under way get before their connections are cut: enough for a slow note. */
+const GRACE_MS = 5_000
 
 main()

@@ -1,7 +1,8 @@
 /**
  * Says what the demo keeps in a session, and is the only file that names its keys.
  *
- *   data        visits  number          user  { name, since }      cart  { productId: quantity }
+ *   data        visits  number          user  { name, since }
+ *               note    text            cart  { productId: quantity }
  *   flash_next  notice  { place, text }
  *
  * Knows no HTTP. A session may hold what an older demo wrote, so every read checks.
@@ -23,7 +24,7 @@ export interface CartLine {
 
 /** A message for the next page, at the place where the visitor's eyes are. */
 export interface Notice {
-  place: 'account' | 'cart'
+  place: 'account' | 'cart' | 'note'
   text: string
 }
 
@@ -75,6 +76,17 @@ export function emptyCart(session: SessionInstance): void {
   session.forget('cart')
 }
 
+export function note(session: SessionInstance): string | null {
+  const text = session.get('note')
+  return typeof text === 'string' ? text : null
+}
+
+/** A key of its own, so that it and the cart can be written at the same time. */
+export function setNote(session: SessionInstance, text: string | null): void {
+  if (text === null) session.forget('note')
+  else session.put('note', text)
+}
+
 export function leaveNotice(session: SessionInstance, notice: Notice): void {
   session.flash('notice', notice)
 }
@@ -82,18 +94,21 @@ export function leaveNotice(session: SessionInstance, notice: Notice): void {
 /** The message that the previous request left. */
 export function notice(session: SessionInstance): Notice | null {
   const { place, text } = record(session.getFlash('notice'))
-  if ((place !== 'account' && place !== 'cart') || typeof text !== 'string') return null
-  return { place, text }
+  const known = PLACES.find((one) => one === place)
+  return known && typeof text === 'string' ? { place: known, text } : null
 }
 
-/** The name as it will be shown, or `null` if there is nothing to show. */
-export function readName(text: string): string | null {
-  const name = text.replace(/\p{C}+/gu, ' ').trim()
-  return name === '' ? null : Array.from(name).slice(0, MAX_NAME_CHARACTERS).join('')
+/** A name or a note as it will be shown, or `null` if there is nothing to show. */
+export function readLine(text: string, maxCharacters: number): string | null {
+  const line = text.replace(/\p{C}+/gu, ' ').trim()
+  return line === '' ? null : Array.from(line).slice(0, maxCharacters).join('')
 }
 
 /** Short enough that a session in a cookie stays far below what browsers keep. */
 export const MAX_NAME_CHARACTERS = 40
+export const MAX_NOTE_CHARACTERS = 80
+
+const PLACES: readonly Notice['place'][] = ['account', 'cart', 'note']
 
 function wholeNumber(value: unknown): number {
   return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0

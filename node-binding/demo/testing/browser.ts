@@ -82,6 +82,11 @@ export class Page {
     return Number(this.#find(/<b id="items">(\d+)<\/b>/) ?? 0)
   }
 
+  /** As escaped in the markup. */
+  get note(): string {
+    return this.#find(/name="note" value="([^"]*)"/) ?? ''
+  }
+
   get flash(): string | null {
     return this.#find(/<div class="notice" role="status"><p>([^<]*) </)
   }

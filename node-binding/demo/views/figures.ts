@@ -92,7 +92,7 @@ function store(figures: NonNullable<FiguresSnapshot['store']>): Html {
 
 function incidents(figures: IncidentFigures): Html {
   return html`
-<table>
+<table class="sentences">
 <caption>When requests meet</caption>
 <tbody>${INCIDENTS.map(
     ([name, text]) => html`

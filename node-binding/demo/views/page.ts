@@ -13,6 +13,7 @@ import { cartSection } from './cart.js'
 import { cookieSection } from './cookie.js'
 import { figuresSection } from './figures.js'
 import { type Html, layout } from './layout.js'
+import { noteSection } from './note.js'
 import { recordSection } from './record.js'
 
 /** Everything that the page shows. */
@@ -22,6 +23,7 @@ export interface PageModel {
   visits: number
   user: User | null
   cart: CartLine[]
+  note: string | null
   notice: Notice | null
   record: SessionRecord
   /** What the previous request left for this one. */
@@ -49,6 +51,7 @@ ${model.available ? null : OUTAGE}
 ${visitSection(model)}
 ${accountSection(model)}
 ${cartSection(model)}
+${noteSection(model)}
 </div>
 <div class="sea">
 ${recordSection(model)}
