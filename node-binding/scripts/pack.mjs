@@ -9,7 +9,7 @@
 // The platform packages become optional dependencies here and not in package.json: a checkout
 // must install before they are published.
 
-import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { compile, pack, platformPackages, ROOT, readJson, writeJson } from './packing.mjs'
 
 const OUT = `${ROOT}build/pack/`
@@ -45,4 +45,5 @@ function stageMain() {
   writeJson(`${OUT}main/package.json`, manifest)
   compile(`${OUT}main/dist`)
   for (const file of ['native.d.ts', 'README.md']) copyFileSync(ROOT + file, `${OUT}main/${file}`)
+  cpSync(`${ROOT}docs`, `${OUT}main/docs`, { recursive: true })
 }

@@ -210,7 +210,7 @@ export function resolveConfig(config: SessionConfig, storeEmpty: boolean): Resol
   }
 }
 
-function checkLifetime(field: string, minutes: unknown): void {
+export function checkLifetime(field: string, minutes: unknown): void {
   if (typeof minutes !== 'number' || !(minutes > 0) || !Number.isFinite(lastExpiry(minutes))) {
     throw invalid(field, `expected a finite number of minutes > 0, got ${shown(minutes)}`)
   }
@@ -365,7 +365,7 @@ function urlOf({ host: given, port = 6379, password }: RedisConfig): string {
   return url
 }
 
-function oneOf(field: string, value: unknown, allowed: readonly string[]): void {
+export function oneOf(field: string, value: unknown, allowed: readonly string[]): void {
   if (!allowed.includes(value as string)) {
     throw invalid(field, `expected one of ${allowed.join(', ')}, got ${shown(value)}`)
   }

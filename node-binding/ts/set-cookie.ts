@@ -21,9 +21,13 @@ export function setCookieText(value: string, cookie: CookieConfig, maxAgeSeconds
   return text
 }
 
-/** A RudderJS response as far as a cookie concerns it: `raw` is a Hono context or looks alike. */
+/**
+ * A response as far as a cookie concerns it: one of Node, one whose `raw` is one of Node, or one
+ * of RudderJS, whose `raw` is a Hono context or looks alike.
+ */
 export interface CookieResponse {
   raw?: unknown
+  setHeader?: unknown
 }
 
 /**
@@ -43,6 +47,32 @@ export function appendSetCookie(res: CookieResponse, text: string, cacheHeaders:
     headers.append('Set-Cookie', text)
     if (cacheHeaders) keepFromOthers(headers, raw.finalized !== false)
   } else if (typeof raw?.header === 'function') raw.header('Set-Cookie', text)
+  else {
+    const node = [res as unknown, raw].find(isOfNode)
+    if (node) appendToNode(node, text, cacheHeaders)
+  }
+}
+
+/** Adds the header to a response of Node, next to the cookies that are there already. */
+export function appendToNode(res: NodeResponse, text: string, cacheHeaders: boolean): void {
+  const others = [res.getHeader('Set-Cookie') ?? []].flat().map(String)
+  res.setHeader('Set-Cookie', [...others, text])
+  if (!cacheHeaders) return
+  const get = (name: string) => {
+    const value = res.getHeader(name)
+    return value === undefined ? null : [value].flat().join(', ')
+  }
+  keepFromOthers({ get, set: (name, value) => void res.setHeader(name, value) }, true)
+}
+
+function isOfNode(res: unknown): res is NodeResponse {
+  const { getHeader, setHeader } = (res ?? {}) as Partial<NodeResponse>
+  return typeof getHeader === 'function' && typeof setHeader === 'function'
+}
+
+interface NodeResponse {
+  getHeader(name: string): number | string | string[] | undefined
+  setHeader(name: string, value: string | string[]): unknown
 }
 
 /**
@@ -52,7 +82,7 @@ export function appendSetCookie(res: CookieResponse, text: string, cacheHeaders:
  * @param isFinal Whether the handler's own headers are in there. If not, these will be put over
  *   them, and only what is safe over anything may be said.
  */
-export function keepFromOthers(headers: Headers, isFinal: boolean): void {
+export function keepFromOthers(headers: HeaderFields, isFinal: boolean): void {
   if (!isFinal) {
     headers.set('Cache-Control', 'private, no-store')
     return
@@ -66,6 +96,9 @@ export function keepFromOthers(headers: Headers, isFinal: boolean): void {
   const others = cache.filter((name) => !/^public$/i.test(name))
   headers.set('Cache-Control', ['private', ...others].join(', '))
 }
+
+/** The header fields of a response: `Headers`, or what stands for them. */
+type HeaderFields = Pick<Headers, 'get' | 'set'>
 
 function directives(value: string | null): string[] {
   return value === null
