@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rudder_session::cookie::{CookieConfig, SetCookie};
-use rudder_session::store::{Found, Metered, Regenerated, Reply, Request, Updated};
+use rudder_session::store::Updated;
+use rudder_session::store::{Done, Found, Metered, Regenerated, Reply, Request, Submission};
 use rudder_session::{
     ConfigError, CookieCodec, DecodeError, FileConfig, FileStore, Key, KeyRing, LegacyCookies,
     Lifetime, OpenError,
@@ -57,6 +58,35 @@ fn stores_and_their_settings_show_none() {
     metered.load(&id(), NOW).expect("a reply");
     assert_clean(&shown(&metered));
     assert_clean(&shown(&metered.figures()));
+}
+
+#[test]
+fn what_is_asked_and_answered_shows_none() {
+    let (expected, ttl) = (payload().into_json(), a_minute());
+    let requests = [
+        Request::Create { payload: payload(), ttl },
+        Request::Destroy { id: id() },
+        Request::Inspect { id: id() },
+        Request::Load { id: id() },
+        Request::Remove { id: id(), expected: expected.clone() },
+        Request::Replace { expected: expected.clone(), payload: payload(), ttl },
+        Request::Save { payload: payload(), ttl },
+        Request::Touch { id: id(), ttl },
+    ];
+    let replies = [
+        Reply::Load(Some(payload())),
+        Reply::Remove(Found::Changed(expected.clone())),
+        Reply::Replace(Found::Changed(expected)),
+    ];
+    let name = ["Create", "Destroy", "Inspect", "Load", "Remove", "Replace", "Save", "Touch"];
+
+    for (request, name) in requests.into_iter().zip(name) {
+        assert!(shown(&request).starts_with(name));
+        assert_clean(&shown(&request));
+        let done: Done = Box::new(|_| {});
+        assert_clean(&shown(&Submission { request, now: NOW, done }));
+    }
+    replies.iter().for_each(|reply| assert_clean(&shown(reply)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! The same as the methods of [`Store`](super::Store), one for one: each of them is one step that
 //! nothing gets in between.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::payload::Payload;
@@ -10,7 +11,7 @@ use crate::session_id::SessionId;
 use crate::time::Ttl;
 
 /// One call to a store.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Request {
     /// See [`Store::create`](super::Store::create).
@@ -99,7 +100,7 @@ pub struct Inspected {
 }
 
 /// What a comparison found in a record's place.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum Found {
     /// Another record than the expected one, this text; nothing was changed.
     Changed(String),
@@ -107,6 +108,48 @@ pub enum Found {
     Expected,
     /// No record; nothing was changed.
     Gone,
+}
+
+/// Prints sizes in place of records: they hold the id, which is a secret, and the user's data.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { payload, ttl } => {
+                f.debug_struct("Create").field("payload", payload).field("ttl", ttl).finish()
+            }
+            Self::Destroy { id } => f.debug_struct("Destroy").field("id", id).finish(),
+            Self::Inspect { id } => f.debug_struct("Inspect").field("id", id).finish(),
+            Self::Load { id } => f.debug_struct("Load").field("id", id).finish(),
+            Self::Remove { id, expected } => f
+                .debug_struct("Remove")
+                .field("id", id)
+                .field("expected_bytes", &expected.len())
+                .finish(),
+            Self::Replace { expected, payload, ttl } => f
+                .debug_struct("Replace")
+                .field("expected_bytes", &expected.len())
+                .field("payload", payload)
+                .field("ttl", ttl)
+                .finish(),
+            Self::Save { payload, ttl } => {
+                f.debug_struct("Save").field("payload", payload).field("ttl", ttl).finish()
+            }
+            Self::Touch { id, ttl } => {
+                f.debug_struct("Touch").field("id", id).field("ttl", ttl).finish()
+            }
+        }
+    }
+}
+
+/// Prints the size of a record, as for [`Request`].
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed(text) => f.debug_struct("Changed").field("bytes", &text.len()).finish(),
+            Self::Expected => f.write_str("Expected"),
+            Self::Gone => f.write_str("Gone"),
+        }
+    }
 }
 
 impl Request {

@@ -37,7 +37,6 @@ pub enum Updated {
     Saved,
 }
 
-#[derive(Debug)]
 pub(super) struct Update {
     /// What was loaded, as text: only a merge looks into it.
     base: String,
