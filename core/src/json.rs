@@ -15,8 +15,10 @@
 
 use std::ops::Range;
 
+mod object;
 mod spelling;
 
+pub(crate) use object::{member, spread, with_member};
 pub(crate) use spelling::{
     canonical_key, key_is, push_member, push_string, push_unit, same, unescape, utf16,
 };
