@@ -14,7 +14,7 @@ export async function startRedis() {
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.includes('eady to accept connections')) {
       child.stdout.resume()
-      return { port, stop: () => stop(child) }
+      return { port, pid: child.pid, stop: () => stop(child) }
     }
   }
   throw new Error(`redis-server ended before it was ready, exit code ${child.exitCode}`)
