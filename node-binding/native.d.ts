@@ -14,7 +14,7 @@ export declare function createCodec(secrets: Array<string>): NativeCodec
  *
  * @throws An error with the code `ERR_SESSION_STORE_FILE`, whose message says why.
  */
-export declare function createFileCalls(options: FileOptions, drain: (settled: unknown[]) => void): StoreCalls
+export declare function createFileCalls(options: FileOptions, drain: (...settled: unknown[]) => void): StoreCalls
 
 /**
  * Makes a function that finds the members in the text of a payload, if that is spelled as
@@ -32,14 +32,14 @@ export declare function createMemberFinder(): (payloadJson: string) => string | 
  *
  * @throws An error with the code `ERR_SESSION_CONFIG`.
  */
-export declare function createMemoryCalls(options: MemoryOptions, drain: (settled: unknown[]) => void): StoreCalls
+export declare function createMemoryCalls(options: MemoryOptions, drain: (...settled: unknown[]) => void): StoreCalls
 
 /**
  * Makes a store in Redis. Connects when it is first used.
  *
  * @throws An error with the code `ERR_SESSION_CONFIG`.
  */
-export declare function createRedisCalls(options: RedisOptions, drain: (settled: unknown[]) => void): StoreCalls
+export declare function createRedisCalls(options: RedisOptions, drain: (...settled: unknown[]) => void): StoreCalls
 
 /** Settings of a store in a file. */
 export interface FileOptions {

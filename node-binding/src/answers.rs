@@ -4,7 +4,7 @@
 //!   submit -> Call -> store --+-- answered before submit returns --> the result of submit
 //!                             +-- later, on a worker thread --> queue --first one in--> wake
 //!                                                                |
-//!   JavaScript's thread          drain([ticket, answer, ..])  <--+     takes all that is there
+//!   JavaScript's thread          drain(ticket, answer, ..)  <----+     takes all that is there
 //! ```
 //!
 //! JavaScript numbers its calls with tickets and keeps the promises; here are only the numbers.
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{FnArgs, Function, Result};
+use napi::bindgen_prelude::{Function, Result};
 use napi::threadsafe_function::{
     ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode,
 };
@@ -37,18 +37,16 @@ pub(crate) enum Answer {
     Text(String),
 }
 
-/// Answers, each with its ticket, as JavaScript gets them: one after the other in one array.
+/// Answers, each with its ticket, as JavaScript gets them: as arguments, one after the other, or
+/// in one array if they are very many.
 #[derive(Default)]
 pub(crate) struct Settled(pub(crate) Vec<(u32, Answer)>);
 
 /// The JavaScript function that takes answers.
-pub(crate) type Drain<'a> = Function<'a, Drained, ()>;
-
-/// The arguments of a [`Drain`].
-type Drained = FnArgs<(Settled,)>;
+pub(crate) type Drain<'a> = Function<'a, Settled, ()>;
 
 /// Weak: what keeps a process alive is a ticket that is out, not a store.
-type Wake = ThreadsafeFunction<(), (), Drained, Status, false, true>;
+type Wake = ThreadsafeFunction<(), (), Settled, Status, false, true>;
 
 /// The way of one store's answers to JavaScript.
 pub(crate) struct Answers {
@@ -83,7 +81,7 @@ impl Answers {
             {
                 owner.keep_alive(context.env, false)?;
             }
-            Ok(FnArgs::from((settled,)))
+            Ok(settled)
         };
         let wake = drain.build_threadsafe_function().weak::<true>().build_callback(take)?;
         *lock(&answers.wake) = Some(wake);

@@ -126,7 +126,7 @@ pub struct StoreCalls {
 pub fn create_memory_calls(
     env: Env,
     options: MemoryOptions,
-    #[napi(ts_arg_type = "(settled: unknown[]) => void")] drain: Drain<'_>,
+    #[napi(ts_arg_type = "(...settled: unknown[]) => void")] drain: Drain<'_>,
 ) -> Result<StoreCalls> {
     let store = MemoryStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
     StoreCalls::new(env, Place::new(store?), &drain, Mode::AtOnce)
@@ -139,7 +139,7 @@ pub fn create_memory_calls(
 pub fn create_file_calls(
     env: Env,
     options: FileOptions,
-    #[napi(ts_arg_type = "(settled: unknown[]) => void")] drain: Drain<'_>,
+    #[napi(ts_arg_type = "(...settled: unknown[]) => void")] drain: Drain<'_>,
 ) -> Result<StoreCalls> {
     let config = FileConfig::try_from(options)
         .map_err(|message| Fault::argument(message).into_error(env))?;
@@ -161,7 +161,7 @@ pub fn create_file_calls(
 pub fn create_redis_calls(
     env: Env,
     options: RedisOptions,
-    #[napi(ts_arg_type = "(settled: unknown[]) => void")] drain: Drain<'_>,
+    #[napi(ts_arg_type = "(...settled: unknown[]) => void")] drain: Drain<'_>,
 ) -> Result<StoreCalls> {
     let store = RedisStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
     StoreCalls::new(env, Place::new(store?), &drain, Mode::Gather)
@@ -308,12 +308,14 @@ impl Calls {
         prepare: impl FnOnce(&SharedStore, Asked) -> Option<Submission>,
     ) -> Outcome<'call> {
         let (env, ticket) = (call.env(), call.index(0)?);
-        let Some(store) = self.place.store() else {
+        // Nothing that happens meanwhile calls JavaScript, and so nothing closes it.
+        let place = self.place.lock();
+        let Some(store) = &*place else {
             return call.return_value(Answer::Fault(Fault::closed()));
         };
         if self.mode == Mode::AtOnce {
             let answered = self.answers.submit(env, ticket, |asked| {
-                if let Some(Submission { request, now, done }) = prepare(&store, asked) {
+                if let Some(Submission { request, now, done }) = prepare(store, asked) {
                     store.submit(request, now, done);
                 }
             })?;
@@ -324,7 +326,7 @@ impl Calls {
         }
         let asked = self.answers.call_later(env, ticket)?;
         answered_if_it_panics(|| {
-            let Some(submission) = prepare(&store, asked) else { return };
+            let Some(submission) = prepare(store, asked) else { return };
             let mut gathered = self.gathered.borrow_mut();
             gathered.push(submission);
             if gathered.len() >= MANY {

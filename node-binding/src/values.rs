@@ -3,14 +3,16 @@
 //! ```text
 //!   text             a string; one byte a character if all of it is ASCII, which is cheapest
 //!   Answer           a string, a boolean, null, undefined, or the object of a fault
-//!   Settled          [ticket, answer, ticket, answer, ..]
+//!   Settled          the arguments ticket, answer, ticket, answer, ..; very many in one array
 //! ```
 //!
 //! Knows no call. The `unsafe` that it takes is all here.
 
 use std::ptr;
 
-use napi::bindgen_prelude::{Error, Null, Result, Status, ToNapiValue};
+use napi::bindgen_prelude::{
+    Error, JsValuesTupleIntoVec, Null, Result, Status, ToNapiValue,
+};
 use napi::sys;
 
 use crate::answers::{Answer, Settled};
@@ -74,24 +76,34 @@ impl ToNapiValue for Answer {
     }
 }
 
-impl ToNapiValue for Settled {
-    unsafe fn to_napi_value(env: sys::napi_env, Self(answers): Self) -> Result<sys::napi_value> {
-        let mut array = ptr::null_mut();
-        // SAFETY: `env` is good, as the caller promises. So it is below.
-        let status =
-            unsafe { sys::napi_create_array_with_length(env, 2 * answers.len(), &mut array) };
-        made(status, array).map_err(refused)?;
-        for (at, (ticket, answer)) in (0..).step_by(2).zip(answers) {
+/// Arguments, since to set an element of an array costs more than to make a value.
+impl JsValuesTupleIntoVec for Settled {
+    fn into_vec(self, env: sys::napi_env) -> Result<Vec<sys::napi_value>> {
+        let are_many = self.0.len() > MOST_ARGUMENTS / 2;
+        let mut values = Vec::with_capacity(2 * self.0.len());
+        for (ticket, answer) in self.0 {
+            // SAFETY: napi calls this with the `env` of the call that it is about to make.
+            values.push(unsafe { u32::to_napi_value(env, ticket) }?);
             // SAFETY: as above.
-            let ticket = unsafe { u32::to_napi_value(env, ticket) }?;
-            // SAFETY: as above.
-            let answer = unsafe { Answer::to_napi_value(env, answer) }?;
-            for (at, value) in [(at, ticket), (at + 1, answer)] {
-                // SAFETY: as above; `array` and `value` were made here.
-                let status = unsafe { sys::napi_set_element(env, array, at, value) };
-                made(status, value).map_err(refused)?;
-            }
+            values.push(unsafe { Answer::to_napi_value(env, answer) }?);
         }
-        Ok(array)
+        Ok(if are_many { vec![array(env, &values)?] } else { values })
     }
 }
+
+/// `env` is as for [`string`], and that of the values.
+fn array(env: sys::napi_env, values: &[sys::napi_value]) -> Result<sys::napi_value> {
+    let mut array = ptr::null_mut();
+    // SAFETY: `env` is good.
+    let status = unsafe { sys::napi_create_array_with_length(env, values.len(), &mut array) };
+    made(status, array).map_err(refused)?;
+    for (at, value) in (0..).zip(values) {
+        // SAFETY: `env` is good; `array` was made here, and `value` belongs to the same call.
+        let status = unsafe { sys::napi_set_element(env, array, at, *value) };
+        made(status, *value).map_err(refused)?;
+    }
+    Ok(array)
+}
+
+/// Arguments are on the stack, and that has an end.
+const MOST_ARGUMENTS: usize = 1024;

@@ -14,7 +14,7 @@ function stub() {
   const tickets: number[] = []
   const flushes: number[] = []
   let closed = false
-  let drain: (settled: unknown[]) => void = () => {}
+  let drain: (...settled: unknown[]) => void = () => {}
   const store = new NativeStore((given) => {
     drain = given
     const load = (ticket: number, id: string) => {
@@ -30,8 +30,9 @@ function stub() {
     return { load, flush, close } as never
   })
   const answer = (numbers: number[], answers: unknown[]) =>
-    drain(numbers.flatMap((number, at) => [number, answers[at]]))
-  return { store, tickets, flushes, answer, isClosed: () => closed }
+    drain(...numbers.flatMap((number, at) => [number, answers[at]]))
+  const answerInOneArray = (numbers: number[]) => drain(numbers.flatMap((number) => [number, null]))
+  return { store, tickets, flushes, answer, answerInOneArray, isClosed: () => closed }
 }
 
 const FAULT = { code: 'ERR_SESSION_STORE_BUSY', message: 'm', retryable: true, saved: false }
@@ -52,6 +53,15 @@ test('one drain settles many calls, each with its own answer', async () => {
   )
   assert.ok(b?.status === 'rejected' && b.reason instanceof SessionStoreError)
   assert.deepEqual([b.reason.code, b.reason.retryable], ['ERR_SESSION_STORE_BUSY', true])
+})
+
+test('answers that are too many to be arguments come in one array', async () => {
+  const { store, tickets, answerInOneArray } = stub()
+  const calls = ['a', 'b', 'c'].map((id) => store.load(id, 0))
+
+  answerInOneArray(tickets)
+
+  assert.deepEqual(await Promise.all(calls), [null, null, null])
 })
 
 test('what the addon answers or throws at once settles at once', async () => {

@@ -8,6 +8,8 @@ import { RedisServer } from './support/redis-server.js'
 
 let server: RedisServer
 
+const recordOf = (id: string) => `{"id":"${id}","data":{},"flash_next":{}}`
+
 before(async () => {
   server = await RedisServer.start()
 })
@@ -48,6 +50,20 @@ test('stores of the same Redis are one, until the last one is released', async (
   await assert.rejects(second.store.load('unknown', Date.now()), {
     code: 'ERR_SESSION_STORE_CLOSED',
   })
+})
+
+test('thousands of calls of one turn are answered, however many answers come at once', async () => {
+  const { store, release } = openRedisStore({ url: server.url, prefix: 'many:' })
+  const ids = Array.from({ length: 3000 }, (_, n) => `session-${n}`)
+  await Promise.all(ids.map((id) => store.save(recordOf(id), 60, Date.now())))
+  const loads = ids.map((id) => store.load(id, Date.now()))
+  await Promise.resolve() // Now the calls are handed over.
+
+  // The answers wait for this thread meanwhile.
+  while (store.stats().load.calls < loads.length);
+
+  assert.deepEqual(await Promise.all(loads), ids.map(recordOf))
+  release()
 })
 
 test('a store in memory saves, touches and destroys', async () => {

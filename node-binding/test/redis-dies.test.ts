@@ -32,12 +32,13 @@ function openStore(t: TestContext, url: string) {
   const answers: number[] = []
   const options = { url, prefix: '', poolSize: 2, deadlineMs: 1500 }
   const store = new NativeStore((drain) =>
-    load().binary.createRedisCalls(options, (settled) => {
+    load().binary.createRedisCalls(options, (...given) => {
+      const settled = given.length === 1 ? (given[0] as unknown[]) : given
       for (let at = 0; at < settled.length; at += 2) {
         const ticket = settled[at] as number
         answers[ticket] = (answers[ticket] ?? 0) + 1
       }
-      drain(settled)
+      drain(...given)
     }),
   )
   t.after(() => store.close())

@@ -3,7 +3,7 @@
  *
  *   NativeStore -- call(ticket, ..) --> addon       answered at once: settled at once
  *               -- flush() ----------> addon        once for all the calls of one turn
- *               <-- drain([ticket, answer, ..]) --  one call for all that was answered by now
+ *               <-- drain(ticket, answer, ..) --    one call for all that was answered by now
  *
  * Made here and not in the addon, promises keep the caller's AsyncLocalStorage, and settling a
  * hundred of them costs one crossing. What the calls mean is said in `native.d.ts`.
@@ -28,11 +28,11 @@ export class NativeStore implements AsyncDisposable {
   #flushes = false
 
   /** @param open Makes the addon's store, whose answers go to `drain`. */
-  constructor(open: (drain: (settled: unknown[]) => void) => StoreCalls) {
+  constructor(open: (drain: (...settled: unknown[]) => void) => StoreCalls) {
     const tickets = new Tickets()
     this.#tickets = tickets
     // It must not hold this store, which holds it: what is garbage would never be collected.
-    this.#calls = open((settled) => tickets.settle(settled))
+    this.#calls = open((...settled) => tickets.settle(settled))
   }
 
   /**
@@ -43,7 +43,7 @@ export class NativeStore implements AsyncDisposable {
    * @returns The payload as JSON text, or `null` if there is none, or no longer.
    */
   load(id: string, nowMs: number, options?: CallOptions): Promise<string | null> {
-    return this.#promise((ticket) => this.#calls.load(ticket, id, nowMs), options)
+    return this.#call(this.#calls.load, options, id, nowMs)
   }
 
   /**
@@ -57,10 +57,7 @@ export class NativeStore implements AsyncDisposable {
     nowMs: number,
     options?: CallOptions,
   ): Promise<boolean> {
-    return this.#promise(
-      (ticket) => this.#calls.create(ticket, payloadJson, ttlSeconds, nowMs),
-      options,
-    )
+    return this.#call(this.#calls.create, options, payloadJson, ttlSeconds, nowMs)
   }
 
   /**
@@ -77,10 +74,7 @@ export class NativeStore implements AsyncDisposable {
     nowMs: number,
     options?: CallOptions,
   ): Promise<boolean | string | null> {
-    return this.#promise(
-      (ticket) => this.#calls.update(ticket, baseJson, payloadJson, ttlSeconds, nowMs),
-      options,
-    )
+    return this.#call(this.#calls.update, options, baseJson, payloadJson, ttlSeconds, nowMs)
   }
 
   /**
@@ -97,10 +91,7 @@ export class NativeStore implements AsyncDisposable {
     nowMs: number,
     options?: CallOptions,
   ): Promise<boolean | string> {
-    return this.#promise(
-      (ticket) => this.#calls.regenerate(ticket, baseJson, payloadJson, ttlSeconds, nowMs),
-      options,
-    )
+    return this.#call(this.#calls.regenerate, options, baseJson, payloadJson, ttlSeconds, nowMs)
   }
 
   /** Writes a payload under its own id, whatever is there or not: the last write wins. */
@@ -110,10 +101,7 @@ export class NativeStore implements AsyncDisposable {
     nowMs: number,
     options?: CallOptions,
   ): Promise<void> {
-    return this.#promise(
-      (ticket) => this.#calls.save(ticket, payloadJson, ttlSeconds, nowMs),
-      options,
-    )
+    return this.#call(this.#calls.save, options, payloadJson, ttlSeconds, nowMs)
   }
 
   /**
@@ -122,12 +110,12 @@ export class NativeStore implements AsyncDisposable {
    * @returns Whether there is such a record.
    */
   touch(id: string, ttlSeconds: number, nowMs: number, options?: CallOptions): Promise<boolean> {
-    return this.#promise((ticket) => this.#calls.touch(ticket, id, ttlSeconds, nowMs), options)
+    return this.#call(this.#calls.touch, options, id, ttlSeconds, nowMs)
   }
 
   /** Removes a record. A rejection means that the record may still be there. */
   destroy(id: string, options?: CallOptions): Promise<void> {
-    return this.#promise((ticket) => this.#calls.destroy(ticket, id), options)
+    return this.#call(this.#calls.destroy, options, id)
   }
 
   /** What the store did so far. All zeros once it is closed. */
@@ -155,36 +143,55 @@ export class NativeStore implements AsyncDisposable {
     this.close()
   }
 
-  #promise<T>(submit: Submit<T>, options: CallOptions | undefined): Promise<T> {
+  #call<T, A extends unknown[]>(
+    call: NativeCall<T, A>,
+    options: CallOptions | undefined,
+    ...args: A
+  ): Promise<T> {
     const signal = options?.signal
-    if (signal) return this.#abortable(submit, signal)
-    return new Promise((resolve, reject) => this.#submit(submit, resolve, reject))
+    if (!signal) return this.#submit(call, args)
+    if (signal.aborted) return Promise.reject(signal.reason)
+    return untilAborted(this.#submit(call, args), signal)
   }
 
-  #abortable<T>(submit: Submit<T>, signal: AbortSignal): Promise<T> {
-    return new Promise((resolve, reject) => {
-      signal.throwIfAborted()
-      const forget = whenAborted(signal, () => reject(signal.reason))
-      const ended = (settle: (value: never) => void) => (value: unknown) => {
-        forget()
-        settle(value as never)
-      }
-      this.#submit(submit, ended(resolve), ended(reject))
-    })
-  }
-
-  #submit<T>(submit: Submit<T>, resolve: Settle, reject: Settle): void {
-    const isLater = this.#tickets.submit(submit, resolve, reject)
-    if (!isLater || this.#flushes || !this.#calls.flush) return
-    // Not now: calls that are made in the same turn go together.
-    this.#flushes = true
-    NOW.then(this.#flush)
+  #submit<T, A extends unknown[]>(call: NativeCall<T, A>, args: A): Promise<T> {
+    const tickets = this.#tickets
+    const ticket = tickets.take()
+    let answer: number | T | StoreFault
+    try {
+      answer = call.call(this.#calls, ticket, ...args)
+    } catch (error) {
+      tickets.giveBack(ticket)
+      return Promise.reject(error)
+    }
+    if (typeof answer !== 'number') {
+      tickets.giveBack(ticket)
+      return isFault(answer) ? Promise.reject(fromFault(answer)) : Promise.resolve(answer)
+    }
+    if (!this.#flushes && this.#calls.flush) {
+      this.#flushes = true
+      // Not now: calls that are made in the same turn go together.
+      NOW.then(this.#flush)
+    }
+    return tickets.promise(ticket)
   }
 
   readonly #flush = () => {
     this.#flushes = false
     this.#calls.flush?.()
   }
+}
+
+/** The promise's outcome, or the signal's reason if it is given before. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const forget = whenAborted(signal, () => reject(signal.reason))
+    const ended = (settle: Settle) => (outcome: unknown) => {
+      forget()
+      settle(outcome as never)
+    }
+    promise.then(ended(resolve), ended(reject))
+  })
 }
 
 /**
@@ -218,7 +225,11 @@ const CALLS_OF_SIGNALS = new WeakMap<
 >()
 
 /** Answers the ticket if the answer comes later, else the answer itself. */
-type Submit<T> = (ticket: number) => number | T | StoreFault
+type NativeCall<T, A extends unknown[]> = (ticket: number, ...args: A) => number | T | StoreFault
+
+function isFault(answer: unknown): answer is StoreFault {
+  return typeof answer === 'object' && answer !== null
+}
 
 type Settle = (value: never) => void
 
@@ -228,27 +239,32 @@ class Tickets {
   readonly #rejecters: Settle[] = []
   readonly #free: number[] = []
 
-  /** Whether the answer comes later. */
-  submit<T>(submit: Submit<T>, resolve: Settle, reject: Settle): boolean {
-    const ticket = this.#free.pop() ?? this.#resolvers.length
-    let answer: number | T | StoreFault
-    try {
-      answer = submit(ticket)
-    } catch (error) {
-      this.#free.push(ticket)
-      reject(error as never)
-      return false
-    }
-    this.#resolvers[ticket] = resolve
-    this.#rejecters[ticket] = reject
-    if (typeof answer === 'number') return true
-    this.#settle(ticket, answer)
-    return false
+  /** A number that nothing has. */
+  take(): number {
+    const ticket = this.#free.pop()
+    if (ticket !== undefined) return ticket
+    this.#rejecters.push(nobody)
+    return this.#resolvers.push(nobody) - 1
   }
 
-  /** @param settled Each ticket followed by its answer. */
+  /** For a number without a promise. */
+  giveBack(ticket: number): void {
+    this.#free.push(ticket)
+  }
+
+  /** The promise that goes by this number from now on. */
+  promise<T>(ticket: number): Promise<T> {
+    const promise = new Promise<T>(keepForTicket)
+    this.#resolvers[ticket] = resolveOfTicket
+    this.#rejecters[ticket] = rejectOfTicket
+    resolveOfTicket = rejectOfTicket = nobody
+    return promise
+  }
+
+  /** @param settled Each number followed by its answer; or very many of them, in one array. */
   settle(settled: unknown[]): void {
-    for (let i = 0; i < settled.length; i += 2) this.#settle(settled[i] as number, settled[i + 1])
+    const all = settled.length === 1 ? (settled[0] as unknown[]) : settled
+    for (let i = 0; i < all.length; i += 2) this.#settle(all[i] as number, all[i + 1])
   }
 
   async settled(): Promise<void> {
@@ -275,12 +291,21 @@ class Tickets {
     this.#resolvers[ticket] = nobody
     this.#rejecters[ticket] = nobody
     this.#free.push(ticket)
-    if (typeof answer === 'object' && answer !== null) reject(fromFault(answer as StoreFault))
+    if (isFault(answer)) reject(fromFault(answer))
     else resolve(answer)
   }
 }
 
 /** In the place of a promise that is settled, so that what it held can be collected. */
 function nobody(): void {}
+
+/** What `new Promise` is given, once for all: a closure for each promise would be garbage soon. */
+function keepForTicket(resolve: Settle, reject: Settle): void {
+  resolveOfTicket = resolve
+  rejectOfTicket = reject
+}
+
+let resolveOfTicket: Settle = nobody
+let rejectOfTicket: Settle = nobody
 
 const NOW = Promise.resolve()

@@ -2,7 +2,7 @@
  * Takes the calls of `NativeStore` to a store in JavaScript, as the addon's `StoreCalls` does.
  *
  *   call(ticket, ..) --> RecordStore   answered at once: the answer is the result
- *   drain([ticket, answer]) <--        answered later: the result is the ticket
+ *   drain(ticket, answer) <--          answered later: the result is the ticket
  *
  * So everything above it is the same code for both. What each call means is said in
  * `native.d.ts`.
@@ -16,7 +16,7 @@ import { isRecordId } from './payload.js'
 import { type Answer, NO_INCIDENTS, type RecordStore, storeError } from './record-store.js'
 import { regenerate, update } from './update.js'
 
-type Drain = (settled: unknown[]) => void
+type Drain = (...settled: unknown[]) => void
 
 /** Calls to one store. */
 export class FallbackCalls implements StoreCalls {
@@ -114,7 +114,7 @@ export class FallbackCalls implements StoreCalls {
   #settle(ticket: number, answer: unknown): void {
     this.#pending -= 1
     if (this.#closed && this.#pending === 0) this.#store.end()
-    this.#drain([ticket, answer])
+    this.#drain(ticket, answer)
   }
 }
 
