@@ -10,9 +10,7 @@
 
 use std::ptr;
 
-use napi::bindgen_prelude::{
-    Error, JsValuesTupleIntoVec, Null, Result, Status, ToNapiValue,
-};
+use napi::bindgen_prelude::{Error, JsValuesTupleIntoVec, Null, Result, Status, ToNapiValue};
 use napi::sys;
 
 use crate::answers::{Answer, Settled};
