@@ -1,17 +1,19 @@
 // Makes the tarball that installs as @rudderjs/session.
 //
 //   node scripts/pack-rudderjs.mjs              with the binaries that lie beside package.json
-//   node scripts/pack-rudderjs.mjs --release    with none: they are optional dependencies
+//   node scripts/pack-rudderjs.mjs --release    to publish: they are optional dependencies
 //
 //   build/pack-rudderjs/package     what is packed: rudderjs/, and dist/ with the whole engine
 //   build/pack-rudderjs/*.tgz       the tarball
+//   build/pack-rudderjs-release     the same of the one to publish
 //
 // The framework's packages are peers and never part of it.
 
 import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { compile, pack, platformPackages, ROOT, readJson, writeJson } from './packing.mjs'
 
-const OUT = `${ROOT}build/pack-rudderjs/`
+const RELEASE = process.argv.includes('--release')
+const OUT = `${ROOT}build/pack-rudderjs${RELEASE ? '-release' : ''}/`
 const PACKAGE = `${OUT}package/`
 
 rmSync(OUT, { recursive: true, force: true })
@@ -27,8 +29,9 @@ addBinaries()
 pack(PACKAGE, OUT)
 
 function addBinaries() {
-  if (process.argv.includes('--release')) {
+  if (RELEASE) {
     const manifest = readJson(`${PACKAGE}package.json`)
+    manifest.repository = readJson(`${ROOT}package.json`).repository
     manifest.optionalDependencies = Object.fromEntries(
       platformPackages(`${OUT}npm`).map(({ name, version }) => [name, version]),
     )

@@ -89,6 +89,58 @@ test('a wrong status is refused at once, and so is a second head', async (t) => 
   assert.equal(response.statusCode, 202)
 })
 
+/** What a response says to calls that come after its head. */
+function lateCalls(res: ServerResponse): unknown[] {
+  const calls = [
+    () => res.setHeader('X-Late', '1'),
+    () => res.appendHeader('X-A', '2'),
+    () => res.setHeaders(new Map([['X-Late', '1']])),
+    () => res.removeHeader('X-A'),
+    () => res.writeHead(500),
+  ]
+  return calls.map((call) => {
+    try {
+      call()
+      return 'accepted'
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      return `${code}: ${message}`
+    }
+  })
+}
+
+const sendings: [name: string, send: (res: ServerResponse) => unknown][] = [
+  ['writeHead', (res) => res.writeHead(201)],
+  ['write', (res) => res.write('a')],
+  ['flushHeaders', (res) => res.flushHeaders()],
+]
+for (const [name, send] of sendings) {
+  test(`after ${name} the head stays as it is, and Node's errors say so`, async (t) => {
+    const said: unknown[][] = []
+    const handler = (_req: unknown, res: ServerResponse) => {
+      res.statusCode = 201
+      res.setHeader('X-A', '1')
+      send(res)
+      said.push(lateCalls(res))
+      res.statusCode = 500
+      res.end()
+    }
+    const plain = createServer(handler).listen(0, '127.0.0.1')
+    t.after(() => plain.close())
+    await once(plain, 'listening')
+    const { port } = plain.address() as AddressInfo
+    await text((await once(request({ port, agent: false }).end(), 'response'))[0])
+
+    const { response } = await answer(t, handler)
+
+    assert.deepEqual(said[1], said[0])
+    assert.ok(said[0]?.every((it) => String(it).startsWith('ERR_HTTP_HEADERS_SENT: ')))
+    assert.equal(response.statusCode, 201)
+    assert.deepEqual([response.headers['x-a'], response.headers['x-late']], ['1', undefined])
+    assert.equal(response.headers['set-cookie']?.length, 1)
+  })
+}
+
 test('a response that waits looks sent and ended, and stays so', async (t) => {
   const seen: unknown[] = []
   await answer(t, async (_req, res) => {
@@ -181,6 +233,7 @@ test('HTTP/2 responses wait, too', async (t) => {
     middleware(request, response, () => {
       Session.put('a', 1)
       res.writeHead(200, { 'x-a': '1' })
+      assert.throws(() => res.setHeader('x-a', '2'), { code: 'ERR_HTTP2_HEADERS_SENT' })
       res.write('a')
       res.end('b')
     })

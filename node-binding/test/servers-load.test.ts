@@ -1,19 +1,22 @@
 /**
- * 10,000 requests from 50 connections to each kind of server lose no write.
+ * 10,000 requests from 50 connections to each kind of server lose no write, with each driver.
  *
- * Each request puts a key of its own into one of 25 sessions, so at any time two requests or more
- * are on their way to the same one.
+ * Where the server keeps the sessions, each request puts a key of its own into one of 25, so at
+ * any time two requests or more are on their way to the same one. With the cookie driver the
+ * client holds the session, and what two requests write at once cannot be put together: there
+ * each connection is a client with its own cookie, that counts its own requests.
  */
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { Agent, type IncomingMessage, request } from 'node:http'
-import { text } from 'node:stream/consumers'
-import { after, before, test } from 'node:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, type TestContext, test } from 'node:test'
 import type { SessionOptions } from '@rudderjs/session-native'
+import { HttpConnection } from './support/http-connection.js'
 import { SECRET } from './support/pipeline.js'
 import { RedisServer } from './support/redis-server.js'
-import { FRAMEWORKS, type Routes } from './support/servers.js'
+import { FRAMEWORKS, type Routes, type Start } from './support/servers.js'
 
 const REQUESTS = 10_000
 const CONNECTIONS = 50
@@ -27,60 +30,100 @@ const routes: Routes = {
     return reply.empty(204)
   },
   'GET /keys': (session, reply) => reply.json(Object.keys(session.all())),
+  'POST /count': async (session, reply) => {
+    await new Promise((resolve) => setImmediate(resolve))
+    session.increment('count')
+    return reply.empty(204)
+  },
+  'GET /count': (session, reply) => reply.json(session.get('count')),
 }
 
 let redis: RedisServer
+let folder: string
 before(async () => {
   redis = await RedisServer.start()
+  folder = await mkdtemp(join(tmpdir(), 'rudder-session-'))
 })
-after(() => redis.stop())
+after(async () => {
+  await redis.stop()
+  await rm(folder, { recursive: true })
+})
 
-const stores: [name: string, options: () => Partial<SessionOptions>][] = [
+const stores: [name: string, optionsFor: (framework: string) => Partial<SessionOptions>][] = [
   ['memory', () => ({ driver: 'memory' })],
+  [
+    'file',
+    (framework) => ({
+      driver: 'file',
+      file: { path: join(folder, `${framework}.redb`), deadlineMs: 10_000 },
+    }),
+  ],
   ['redis', () => ({ driver: 'redis', redis: { url: redis.url, deadlineMs: 10_000 } })],
 ]
 for (const [framework, start] of FRAMEWORKS) {
-  for (const [store, optionsOf] of stores) {
-    test(`${framework} loses no write, ${store} driver`, async (t) => {
-      const running = await start({ secret: SECRET, ...optionsOf() }, routes)
-      t.after(() => running.close())
-      let connections = 0
-      running.server.on('connection', () => {
-        connections += 1
-      })
-      const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
-      t.after(() => agent.destroy())
-      const send = async (method: string, path: string, cookie: string, body?: object) => {
-        const headers = { cookie, ...(body ? { 'content-type': 'application/json' } : {}) }
-        const sent = request(running.url + path, { method, headers, agent })
-        sent.end(body && JSON.stringify(body))
-        const [response] = (await once(sent, 'response')) as [IncomingMessage]
-        return { cookies: response.headers['set-cookie'] ?? [], body: await text(response) }
-      }
-      const cookies = await Promise.all(
-        Array.from({ length: SESSIONS }, async (_, at) => {
-          const { cookies } = await send('POST', '/', '', { key: `first-${at}` })
-          return cookies[0]?.split(';')[0] ?? ''
+  for (const [store, optionsFor] of stores) {
+    test(`${framework} loses no write to a shared session, ${store} driver`, async (t) => {
+      const connections = await connectionsTo(t, start, optionsFor(framework))
+      const sessions = await Promise.all(
+        connections.slice(0, SESSIONS).map(async (connection, at) => {
+          const json = { key: `first-${at}` }
+          const { cookie = '' } = await connection.ask({ method: 'POST', path: '/', json })
+          return { cookie, connection }
         }),
       )
 
       let next = 0
-      const work = async () => {
+      const work = async (connection: HttpConnection) => {
         for (let n = next++; n < REQUESTS; n = next++) {
-          await send('POST', '/', cookies[n % SESSIONS] ?? '', { key: `key-${n}` })
+          const cookie = sessions[n % SESSIONS]?.cookie ?? ''
+          const json = { key: keyOf(n) }
+          const { status } = await connection.ask({ method: 'POST', path: '/', cookie, json })
+          assert.equal(status, 204)
         }
       }
-      await Promise.all(Array.from({ length: CONNECTIONS }, work))
+      await Promise.all(connections.map(work))
 
-      assert.equal(connections, CONNECTIONS)
-      for (const [at, cookie] of cookies.entries()) {
-        const kept: string[] = JSON.parse((await send('GET', '/keys', cookie)).body)
-        const sent = Array.from(
-          { length: REQUESTS / SESSIONS },
-          (_, n) => `key-${n * SESSIONS + at}`,
-        )
-        assert.deepEqual(kept.sort(), [`first-${at}`, ...sent].sort())
+      for (const [at, { cookie, connection }] of sessions.entries()) {
+        const { body } = await connection.ask({ method: 'GET', path: '/keys', cookie })
+        const sent = Array.from({ length: REQUESTS / SESSIONS }, (_, n) => keyOf(n * SESSIONS + at))
+        assert.deepEqual(JSON.parse(body).sort(), [`first-${at}`, ...sent].sort())
       }
     })
   }
+
+  test(`${framework} loses no write of any client, cookie driver`, async (t) => {
+    const connections = await connectionsTo(t, start, { driver: 'cookie' })
+    const client = async (connection: HttpConnection) => {
+      let jar = ''
+      for (let n = 0; n < REQUESTS / CONNECTIONS; n++) {
+        const answer = await connection.ask({ method: 'POST', path: '/count', cookie: jar })
+        jar = answer.cookie ?? assert.fail('a write was not sent to the client')
+      }
+      return (await connection.ask({ method: 'GET', path: '/count', cookie: jar })).body
+    }
+
+    const counts = await Promise.all(connections.map(client))
+
+    assert.deepEqual(counts, Array(CONNECTIONS).fill(String(REQUESTS / CONNECTIONS)))
+  })
+}
+
+/** Short: a session has 400 of them in the end, and is written each time. */
+const keyOf = (n: number) => n.toString(36)
+
+/** Starts a server of these routes, and opens CONNECTIONS connections to it. */
+async function connectionsTo(
+  t: TestContext,
+  start: Start,
+  options: Partial<SessionOptions>,
+): Promise<HttpConnection[]> {
+  const running = await start({ secret: SECRET, ...options }, routes)
+  t.after(() => running.close())
+  const connections = await Promise.all(
+    Array.from({ length: CONNECTIONS }, () => HttpConnection.open(running.url)),
+  )
+  t.after(() => {
+    for (const connection of connections) connection.close()
+  })
+  return connections
 }

@@ -26,16 +26,18 @@ export function holdResponse(
   cacheHeaders: boolean,
   close: () => string | null | Promise<string | null>,
 ): void {
-  const { writeHead, write, end, flushHeaders } = res
+  const { writeHead, write, end, flushHeaders, setHeader, appendHeader, removeHeader } = res
+  /** Once the head looks sent. */
+  let sentStatus: number | undefined
   let state: 'open' | 'held' | 'released' = 'open'
   let wantsDrain = false
   const held: (() => void)[] = []
 
   res.writeHead = function (this: ServerResponse, ...args: unknown[]) {
     if (state === 'released') return Reflect.apply(writeHead, res, args)
-    if (res.headersSent) throw failure(Error, 'ERR_HTTP_HEADERS_SENT', 'Headers are sent already')
+    if (res.headersSent) throw headersSent(res, 'write')
     applyHead(res, args)
-    pretend('headersSent')
+    pretendHeadersSent()
     return res
   } as ServerResponse['writeHead']
 
@@ -66,7 +68,7 @@ export function holdResponse(
         return call()
       }
       state = 'held'
-      pretend('headersSent')
+      pretendHeadersSent()
       saved.then(replay)
     }
     held.push(call)
@@ -75,6 +77,10 @@ export function holdResponse(
 
   function release(text: string | null): void {
     state = 'released'
+    if (sentStatus !== undefined) {
+      res.statusCode = sentStatus
+      Object.assign(res, { setHeader, appendHeader, removeHeader })
+    }
     if (text !== null) appendCookie(res, text, cacheHeaders)
   }
 
@@ -88,6 +94,14 @@ export function holdResponse(
     }
     held.length = 0
     if (wantsDrain && !res.writableNeedDrain) res.emit('drain')
+  }
+
+  /** From now on the head is what it is, as if it had left. */
+  function pretendHeadersSent(): void {
+    if (sentStatus !== undefined) return
+    sentStatus = res.statusCode
+    Object.assign(res, REFUSING)
+    pretend('headersSent')
   }
 
   /** Says what will be true in a moment anyway. */
@@ -107,6 +121,30 @@ function applyHead(res: ServerResponse, [status, second, third]: unknown[]): voi
   for (const [name, value] of fieldsOf(typeof second === 'string' ? third : (second ?? third))) {
     res.setHeader(name, value)
   }
+}
+
+/** Instead of the methods of a response whose head looks sent. */
+const REFUSING = {
+  setHeader(this: ServerResponse): never {
+    throw headersSent(this, 'set')
+  },
+  appendHeader(this: ServerResponse): never {
+    throw headersSent(this, 'append')
+  },
+  removeHeader(this: ServerResponse): never {
+    throw headersSent(this, 'remove')
+  },
+}
+
+/** What Node throws for a call that comes after the head. */
+function headersSent(res: ServerResponse, verb: string): Error {
+  return res.req?.httpVersionMajor === 2
+    ? failure(Error, 'ERR_HTTP2_HEADERS_SENT', 'Response has already been initiated.')
+    : failure(
+        Error,
+        'ERR_HTTP_HEADERS_SENT',
+        `Cannot ${verb} headers after they are sent to the client`,
+      )
 }
 
 /** An error as Node throws it. */

@@ -1,8 +1,9 @@
 /**
  * The tarball that installs as @rudderjs/session has the shape that the framework looks for, and
- * runs in an application with nothing fetched from anywhere.
+ * runs in an application with nothing fetched from anywhere. The one that is published has the
+ * addon fetched by the package manager.
  *
- * Run it by `make test-pack`, which makes the tarball first.
+ * Run it by `make test-pack`, which makes the tarballs first.
  */
 
 import assert from 'node:assert/strict'
@@ -11,14 +12,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { startRegistry } from './registry.js'
 import { run } from './running.js'
 
 const TOOLS = fileURLToPath(new URL('../../test/packaging/node_modules/.bin/', import.meta.url))
 const FRAMEWORK = fileURLToPath(new URL('../../test/rudderjs/packages/', import.meta.url))
 const PACK = fileURLToPath(new URL('../pack-rudderjs/', import.meta.url))
+const RELEASE = fileURLToPath(new URL('../pack-rudderjs-release/', import.meta.url))
 
 const manifest = JSON.parse(await readFile(`${PACK}package/package.json`, 'utf8'))
-const tarball = `${PACK}rudderjs-session-${manifest.version}.tgz`
+const published = JSON.parse(await readFile(`${RELEASE}package/package.json`, 'utf8'))
+const file = `rudderjs-session-${manifest.version}.tgz`
+const tarball = PACK + file
+
+/** Nobody listens there. */
+const NO_REGISTRY = 'http://127.0.0.1:9/'
 
 const PROGRAM = `
   import { Application } from '@rudderjs/core'
@@ -59,8 +67,13 @@ const installers: [name: string, command: (folder: string) => string[]][] = [
   ['pnpm', (folder) => [`${TOOLS}pnpm`, 'install', '--store-dir', `${folder}/.store`]],
 ]
 
-/** An application with the framework's stand-ins and the tarball. No registry is at hand. */
-async function application(t: TestContext, command: (folder: string) => string[]): Promise<string> {
+/** An application with the framework's stand-ins and one of the tarballs. */
+async function application(
+  t: TestContext,
+  command: (folder: string) => string[],
+  tarball: string,
+  registry: string,
+): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rudder-session-'))
   t.after(() => rm(folder, { recursive: true }))
   await cp(FRAMEWORK, join(folder, 'framework'), { recursive: true })
@@ -73,26 +86,47 @@ async function application(t: TestContext, command: (folder: string) => string[]
   await writeFile(join(folder, 'program.js'), PROGRAM)
   await writeFile(join(folder, 'typed.ts'), TYPED)
   // npm asks for optional peers, too, and goes on without them.
-  const offline = ['--ignore-scripts', '--registry', 'http://127.0.0.1:9/', '--fetch-retries=0']
-  const installed = await run([...command(folder), ...offline], folder)
+  const from = ['--ignore-scripts', '--registry', registry, '--fetch-retries=0']
+  const installed = await run([...command(folder), ...from], folder)
   assert.equal(installed.code, 0, installed.stdout + installed.stderr)
   return folder
 }
 
 for (const [installer, command] of installers) {
   test(`installed by ${installer} from the tarball alone, an application has sessions`, async (t) => {
-    const folder = await application(t, command)
+    await hasSessions(await application(t, command, tarball, NO_REGISTRY))
+  })
 
-    const { code, stdout, stderr } = await run([process.execPath, 'program.js'], folder)
-
-    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
-    const checks = ['session:secret', 'session:cookie-secure']
-    assert.deepEqual(JSON.parse(stdout), { native: true, user: 1, checks })
+  test(`installed by ${installer} as it is published, the addon is fetched`, async (t) => {
+    await hasSessions(await application(t, command, RELEASE + file, await startRegistry(t)))
   })
 }
 
+async function hasSessions(folder: string): Promise<void> {
+  const { code, stdout, stderr } = await run([process.execPath, 'program.js'], folder)
+
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+  const checks = ['session:secret', 'session:cookie-secure']
+  assert.deepEqual(JSON.parse(stdout), { native: true, user: 1, checks })
+}
+
+test('what is published is the same but for the binaries', async () => {
+  const files = async (folder: string) => (await readdir(folder, { recursive: true })).sort()
+  const { optionalDependencies, ...rest } = published
+  const own = JSON.parse(await readFile(`${PACK}../../package.json`, 'utf8'))
+
+  assert.deepEqual(rest, manifest)
+  assert.deepEqual([...new Set(Object.values(optionalDependencies))], [own.version])
+  assert.equal(Object.keys(optionalDependencies).length, own.napi.targets.length)
+  assert.deepEqual(
+    await files(`${RELEASE}package`),
+    (await files(`${PACK}package`)).filter((name) => !name.endsWith('.node')),
+  )
+})
+
 test('an application that uses the types compiles', async (t) => {
-  const folder = await application(t, (folder) => installers[0]?.[1](folder) ?? [])
+  const install = (folder: string) => installers[0]?.[1](folder) ?? []
+  const folder = await application(t, install, tarball, NO_REGISTRY)
   const tsc = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url))
   const types = fileURLToPath(new URL('../../node_modules/@types', import.meta.url))
   const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022']

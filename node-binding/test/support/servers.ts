@@ -45,7 +45,7 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-type Start = (options: SessionOptions, routes: Routes) => Promise<RunningServer>
+export type Start = (options: SessionOptions, routes: Routes) => Promise<RunningServer>
 
 export const FRAMEWORKS: [name: string, start: Start][] = [
   ['node:http', startNode],
