@@ -269,3 +269,17 @@ export interface StoreStats {
   /** Calls that wait or run. */
   pending: number
 }
+export interface HardenedOptions { secrets: Array<string>; cookieName: string; sealPaddedTo?: number; acceptV1UntilMs?: number; rejectLegacy: boolean }
+export interface OutdatedValue { text: string; isV1: boolean }
+export interface NativeHardenedCodec {
+  encode: (payloadJson: string, expiresAtMs: number) => string
+  decode: (cookieValue: string, nowMs: number) => string | OutdatedValue | null
+  load: (cookieHeader: string, nowMs: number) => string | OutdatedValue | null | undefined
+  encodeId: (id: string, expiresAtMs: number) => string
+  decodeId: (cookieValue: string, nowMs: number) => string | OutdatedValue | null
+  loadId: (cookieHeader: string, nowMs: number) => string | OutdatedValue | null | undefined
+}
+export declare function createHardenedCodec(options: HardenedOptions): NativeHardenedCodec
+export interface MemoryOptions { hashIds?: boolean }
+export interface FileOptions { hashIds?: boolean }
+export interface RedisOptions { hashIds?: boolean }
