@@ -7,31 +7,31 @@
 //!   a value of v1 is read too, until an instant that the configuration names
 //! ```
 //!
-//! `layout` says where the bytes are, and `DESIGN.md` why. No clock, and no randomness but for
+//! `layout` says where the bytes are, `proof` signs and seals, and `DESIGN.md` says why. No clock, and no randomness but for
 //! seals. The tag decides who reads a value, and what that one refuses no other is asked about.
 
 mod key;
 mod layout;
+mod proof;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
-use chacha20poly1305::AeadInOut;
 
 pub use key::HardenedKey;
 
 use crate::codec::{LegacyCookies, accept};
 use crate::envelope;
 use crate::error::{ConfigError, DecodeError, EncodeError};
-use crate::mac::MacState;
 use crate::payload::Payload;
 use crate::session_id::{HARDENED_BYTES, SessionId};
 use crate::signature::{self, Text};
 use crate::time::UnixMillis;
 use key::RingKey;
-use layout::{Kind, NONCE_LEN, Parts, TAG_LEN, TRAILER_LEN};
+use layout::{Kind, TRAILER_LEN};
+use proof::{Seal, append_signed, expire, verify};
 
 /// The settings of a [`HardenedCodec`].
 #[derive(Debug)]
@@ -97,11 +97,6 @@ pub struct HardenedCodec {
     seal: Option<Seal>,
     accept_v1_until: Option<UnixMillis>,
     legacy: LegacyCookies,
-}
-
-struct Seal {
-    context: Vec<u8>,
-    pad_to: usize,
 }
 
 impl HardenedCodec {
@@ -211,7 +206,7 @@ impl HardenedCodec {
 
         let (body_len, origin) = match &self.seal {
             None => verify(named.map(|(key, origin)| (&key.payload, origin)), kind, out)?,
-            Some(seal) => unseal(named, &seal.context, out)?,
+            Some(seal) => seal.unseal(named, out)?,
         };
         expire(kind, out, now)?;
         out.truncate(body_len);
@@ -296,34 +291,13 @@ impl HardenedCodec {
         out: &mut impl Text,
     ) -> Result<(), EncodeError> {
         let trailer = layout::trailer(expires_at, self.primary.id);
-        let Some(Seal { context, pad_to }) = &self.seal else {
-            append_signed(&self.primary.payload, Kind::Payload, json, trailer, out);
-            return Ok(());
-        };
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| EncodeError::Randomness)?;
-        let padded_len = (json.len() + 1).next_multiple_of(*pad_to);
-        let mut bytes =
-            Vec::with_capacity(padded_len + NONCE_LEN + TRAILER_LEN + Kind::Sealed.proof_len());
-        bytes.extend_from_slice(json);
-        bytes.push(PAD_START);
-        bytes.resize(padded_len, 0);
-
-        let associated = [context.as_slice(), &trailer].concat();
-        let sealed = self.primary.seal.encrypt_inout_detached(
-            (&nonce).into(),
-            &associated,
-            bytes.as_mut_slice().into(),
-        );
-        // Only for more bytes than the cipher has a key stream for, 256 GiB.
-        let proof = sealed.map_err(|_| EncodeError::Payload(crate::PayloadError::NotAPayload))?;
-        bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(&trailer);
-        bytes.extend_from_slice(&proof);
-        out.reserve(TAG_LEN + URL_SAFE_NO_PAD.encoded_length(bytes.len()));
-        out.push_text(Kind::Sealed.tag());
-        URL_SAFE_NO_PAD.encode_append(&bytes, out);
-        Ok(())
+        match &self.seal {
+            None => {
+                append_signed(&self.primary.payload, Kind::Payload, json, trailer, out);
+                Ok(())
+            }
+            Some(seal) => seal.append_sealed(&self.primary, json, trailer, out),
+        }
     }
 }
 
@@ -336,73 +310,3 @@ impl fmt::Debug for HardenedCodec {
             .finish_non_exhaustive()
     }
 }
-
-/// Writes a signed value. The body is encoded from where it is, but for its last bytes.
-fn append_signed(
-    key: &MacState,
-    kind: Kind,
-    body: &[u8],
-    trailer: [u8; TRAILER_LEN],
-    out: &mut impl Text,
-) {
-    let signature = key.sign_parts([body, &trailer]);
-    let (head, rest) = body.split_at(body.len() / 3 * 3);
-    let mut tail = [0; 2 + TRAILER_LEN + Kind::Payload.proof_len()];
-    let parts = [rest, &trailer, &signature];
-    let tail_len = parts.iter().fold(0, |at, part| {
-        tail[at..at + part.len()].copy_from_slice(part);
-        at + part.len()
-    });
-    out.reserve(TAG_LEN + URL_SAFE_NO_PAD.encoded_length(head.len() + tail_len));
-    out.push_text(kind.tag());
-    URL_SAFE_NO_PAD.encode_append(head, out);
-    URL_SAFE_NO_PAD.encode_append(&tail[..tail_len], out);
-}
-
-/// The length of the body, and whose signature holds over it.
-fn verify<'a>(
-    mut keys: impl Iterator<Item = (&'a MacState, Origin)>,
-    kind: Kind,
-    bytes: &[u8],
-) -> Result<(usize, Origin), DecodeError> {
-    let (signed, signature) = bytes.split_last_chunk().ok_or(DecodeError::BadSignature)?;
-    let made_it = keys.find(|(key, _)| key.verify(signed, signature));
-    let (_, origin) = made_it.ok_or(DecodeError::BadSignature)?;
-    Ok((bytes.len() - TRAILER_LEN - kind.proof_len(), origin))
-}
-
-/// Decrypts the body in its place; the length of it without padding, and whose seal it was.
-fn unseal<'a>(
-    mut keys: impl Iterator<Item = (&'a RingKey, Origin)>,
-    context: &[u8],
-    bytes: &mut [u8],
-) -> Result<(usize, Origin), DecodeError> {
-    let Parts { body, trailer, proof } =
-        layout::split(Kind::Sealed, bytes).ok_or(DecodeError::BadSignature)?;
-    let associated = [context, trailer].concat();
-    let proof = proof.first_chunk::<{ layout::SEAL_LEN }>().ok_or(DecodeError::BadSignature)?;
-    let (body, nonce) =
-        body.split_last_chunk_mut::<NONCE_LEN>().ok_or(DecodeError::BadSignature)?;
-    let nonce = &*nonce;
-    // What is no key's is left as it was, for the next one to try.
-    let made_it = keys.find(|(key, _)| {
-        let body = (&mut *body).into();
-        key.seal.decrypt_inout_detached(nonce.into(), &associated, body, proof.into()).is_ok()
-    });
-    let (_, origin) = made_it.ok_or(DecodeError::BadSignature)?;
-    let end = body.iter().rposition(|byte| *byte != 0).ok_or(DecodeError::Malformed)?;
-    if body[end] != PAD_START {
-        return Err(DecodeError::Malformed);
-    }
-    Ok((end, origin))
-}
-
-/// Refuses what is over.
-fn expire(kind: Kind, bytes: &mut [u8], now: UnixMillis) -> Result<(), DecodeError> {
-    let parts = layout::split(kind, bytes).ok_or(DecodeError::BadSignature)?;
-    let is_over = now.as_f64() > layout::expiry(parts.trailer);
-    if is_over { Err(DecodeError::Expired) } else { Ok(()) }
-}
-
-/// What the padding begins with; zeros follow.
-const PAD_START: u8 = 0x80;

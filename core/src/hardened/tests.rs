@@ -1,5 +1,6 @@
 //! What a hardened value is bound to, and what it is not accepted as.
 
+use super::layout::TAG_LEN;
 use super::*;
 use crate::{CookieCodec, KeyRing};
 
