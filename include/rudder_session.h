@@ -175,6 +175,11 @@ typedef enum rsess_status {
      */
     RSESS_ERR_UNSIGNED = 15,
     /**
+     * The cookie value is of another format or kind than the engine reads: of v1, say, with format
+     * v2 and acceptV1Until past.
+     */
+    RSESS_ERR_OTHER_FORMAT = 16,
+    /**
      * The store failed in a way that has no number of its own.
      *
      * 20 to 29 and 60 to 79 are faults of the system. Never treat one as "no session": the
@@ -766,6 +771,17 @@ enum rsess_status rsess_config_new(struct rsess_config **config_out);
  * driver               where sessions live: cookie, memory, file, redis; cookie unless set
  * secret               signs cookies. Must be set. May be set more than once: the first signs,
  *                      all verify
+ * secretUntil          of the secret set last: the last instant at which it verifies,
+ *                      milliseconds since the Unix epoch; no end unless set. With format v2
+ * format               v1, v2: v1 is that of @rudderjs/session, v2 the hardened one, whose
+ *                      cookies are bound to their name, expiry and purpose, and whose records
+ *                      do not show the session ids; v1 unless set
+ * acceptV1Until        with format v2: the last instant at which cookies of v1 are read,
+ *                      milliseconds since the Unix epoch; never unless set
+ * encrypt              true, false: with format v2 and the driver cookie: whether clients cannot
+ *                      read what is in the cookie; false unless set
+ * padTo                with encrypt: the length that the cookie shows is a multiple of this
+ *                      many bytes, 1 to 4096; 1 unless set
  * lifetime             minutes that a session lives, may be a fraction; 120 unless set
  * absoluteLifetime     minutes after which a session ends whatever happens in it; none unless
  *                      set

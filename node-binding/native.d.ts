@@ -17,6 +17,13 @@ export declare function createCodec(secrets: Array<string>): NativeCodec
 export declare function createFileCalls(options: FileOptions, drain: (...settled: unknown[]) => void): StoreCalls
 
 /**
+ * Makes a codec of the hardened format. Derives its keys, once.
+ *
+ * @throws An error with the code `ERR_SESSION_CONFIG`.
+ */
+export declare function createHardenedCodec(options: HardenedOptions): NativeHardenedCodec
+
+/**
  * Makes a function that finds the members in the text of a payload, if that is spelled as
  * `JSON.stringify` spells it, which is proven then.
  *
@@ -52,6 +59,25 @@ export interface FileOptions {
   durability: 'immediate' | 'eventual'
   /** Milliseconds that one call may wait for the disk. */
   deadlineMs: number
+  /** Whether the store gets hashes of ids of 256 bits in place of the ids; `false` if left out. */
+  hashIds?: boolean
+}
+
+/** Settings of a codec of the hardened format. */
+export interface HardenedOptions {
+  /** The first one signs, all of them verify. At least one; none empty. */
+  secrets: Array<string>
+  /** The name of the cookie. Under another name a value is refused. */
+  cookieName: string
+  /**
+   * Whether payloads are encrypted, and the multiple of bytes that they are padded to, 1 to
+   * 4096.
+   */
+  sealPaddedTo?: number
+  /** The last instant at which values of v1 are accepted, in Unix ms; never if it is left out. */
+  acceptV1UntilMs?: number
+  /** Whether to refuse values of v1 that carry no expiry. */
+  rejectLegacy: boolean
 }
 
 /** Settings of a store in this process. */
@@ -60,6 +86,8 @@ export interface MemoryOptions {
   maxBytes: number
   /** Sessions that are kept, likewise; as many as there are bytes for if it is left out. */
   maxEntries?: number
+  /** Whether the store gets hashes of ids of 256 bits in place of the ids; `false` if left out. */
+  hashIds?: boolean
 }
 
 /**
@@ -115,6 +143,49 @@ export interface NativeCodec {
   loadId: (cookieHeader: string, name: string) => string | null | undefined
 }
 
+/**
+ * Turns payloads and ids into cookie values of the hardened format, and back. Immutable: one
+ * serves a whole thread.
+ *
+ * As those of `NativeCodec` these are plain functions. `nowMs` and `expiresAtMs` are
+ * milliseconds since the Unix epoch; what is refused is `null`; what has to be made anew is an
+ * `OutdatedValue`.
+ */
+export interface NativeHardenedCodec {
+  /** Encodes a payload that lives in the cookie itself. See `NativeCodec.encode`. */
+  encode: (payloadJson: string, expiresAtMs: number) => string
+  /** Decodes a cookie value to the JSON text of its payload. See `NativeCodec.decode`. */
+  decode: (cookieValue: string, nowMs: number) => string | OutdatedValue | null
+  /**
+   * Finds the cookie in a `Cookie` header, and decodes its value. Returns `undefined` if there
+   * is no such cookie or it is empty.
+   */
+  load: (cookieHeader: string, nowMs: number) => string | OutdatedValue | null | undefined
+  /**
+   * Encodes the id of a session that lives in a store.
+   *
+   * Throws an error with the code `ERR_SESSION_PAYLOAD` for an id that is not of 256 bits.
+   */
+  encodeId: (id: string, expiresAtMs: number) => string
+  /** Decodes a cookie value to the id of a session. */
+  decodeId: (cookieValue: string, nowMs: number) => string | OutdatedValue | null
+  /**
+   * Finds the cookie in a `Cookie` header, and decodes its value to an id. Returns `undefined`
+   * if there is no such cookie or it is empty.
+   */
+  loadId: (cookieHeader: string, nowMs: number) => string | OutdatedValue | null | undefined
+}
+
+/**
+ * A value that was accepted, and has to be made anew: by a key that is not the first one, or in
+ * the format of v1.
+ */
+export interface OutdatedValue {
+  /** What the value stands for. */
+  text: string
+  isV1: boolean
+}
+
 /** Settings of a store in Redis. */
 export interface RedisOptions {
   /**
@@ -139,6 +210,8 @@ export interface RedisOptions {
   poolSize: number
   /** Milliseconds that one call may take, the wait for a connection included. */
   deadlineMs: number
+  /** Whether the store gets hashes of ids of 256 bits in place of the ids; `false` if left out. */
+  hashIds?: boolean
 }
 
 /**

@@ -2,7 +2,7 @@
 //! is, and one that a key did sign costs no more than a small multiple of its own length.
 
 use rudder_session::{CookieCodec, DecodeError, KeyRing, LegacyCookies, Payload, SessionId};
-use rudder_session::{UnixMillis, cookie};
+use rudder_session::{HardenedCodec, HardenedConfig, HardenedKey, UnixMillis, cookie};
 use rudder_session_tests::allocations::{Allocations, Counting, count};
 
 #[global_allocator]
@@ -72,6 +72,61 @@ fn encoding_allocates_its_result_and_nothing_else() {
 
         assert_eq!((allocations.calls, allocations.bytes), (1, value.len()));
     }
+}
+
+#[test]
+fn the_hardened_format_allocates_no_more_than_v1() {
+    let codec = hardened(None);
+    let (mut value, mut text) = (Vec::with_capacity(BUFFER), Vec::with_capacity(BUFFER));
+    for len in LENGTHS {
+        let payload = payload(&"x".repeat(len));
+
+        let (encoded, allocations) = count(|| codec.encode(&payload, NOW).expect("signed"));
+        assert_eq!((allocations.calls, allocations.bytes), (1, encoded.len()));
+
+        let (decoded, allocations) = count(|| {
+            let encoded = codec.encode_text_into(payload.as_json().as_bytes(), NOW, &mut value);
+            (encoded, codec.decode_text_into(&value, NOW, &mut text))
+        });
+        assert!(decoded.0.is_ok() && decoded.1.is_ok());
+        assert_eq!(text, payload.as_json().as_bytes());
+        assert_eq!(allocations, Allocations::default(), "{len} bytes");
+    }
+}
+
+#[test]
+fn a_hardened_value_of_a_key_that_is_not_ours_allocates_nothing() {
+    for seal in [None, Some(64)] {
+        let (codec, stranger) = (hardened(seal), other_hardened(seal));
+        for len in LENGTHS {
+            let value = stranger.encode(&payload(&"x".repeat(len)), NOW).expect("random bytes");
+            for bad in [value.as_str(), &value[..value.len() - 1], &value[1..], "v2p.", "v2s.AAAA"]
+            {
+                let (refused, allocations) =
+                    count(|| (codec.decode(bad, NOW).is_err(), codec.decode_id(bad, NOW).is_err()));
+
+                assert_eq!(refused, (true, true));
+                assert_eq!(allocations, Allocations::default(), "{len} bytes");
+            }
+        }
+    }
+}
+
+/// More than a value of the longest payload here takes.
+const BUFFER: usize = 2 * 1024 * 1024;
+
+fn hardened(seal_padded_to: Option<usize>) -> HardenedCodec {
+    hardened_with("test-secret-32-chars-exactly!!xx", seal_padded_to)
+}
+
+fn other_hardened(seal_padded_to: Option<usize>) -> HardenedCodec {
+    hardened_with("another-secret-of-32-characters!", seal_padded_to)
+}
+
+fn hardened_with(secret: &str, seal_padded_to: Option<usize>) -> HardenedCodec {
+    let keys = vec![HardenedKey::new(secret).expect("legal")];
+    let config = HardenedConfig { seal_padded_to, ..HardenedConfig::new(keys, "sid") };
+    HardenedCodec::new(config).expect("legal")
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
 use rudder_session::{CookieCodec, DecodeError, KeyRing, LegacyCookies, MemberFinder, Payload};
+use rudder_session::{HardenedCodec, HardenedConfig, HardenedKey, Origin};
 use rudder_session::{PayloadError, SessionId, UnixMillis, cookie};
 use rudder_session_tests::js;
 use rudder_session_tests::json_text::{
@@ -32,6 +33,42 @@ proptest! {
         let decoded = decode(expires_at).expect("our own cookie");
         prop_assert_eq!(decoded.as_json(), &text);
         prop_assert_eq!(decode(expires_at + 1), Err(DecodeError::Expired));
+    }
+
+    #[test]
+    fn a_hardened_value_gives_the_same_bytes_and_no_other_text_is_one(
+        id in string_text(),
+        data in object_text(),
+        secret in prop::collection::vec(any::<u8>(), 1..200),
+        name in "[a-zA-Z_-]{1,80}",
+        seal_padded_to in select(vec![None, Some(1), Some(100)]),
+        expires_at in 0_u64..8_640_000_000_000_000,
+        junk in prop_oneof!["v2[psi]\\.[A-Za-z0-9_-]{0,200}", ".{0,100}"],
+        cut in any::<Index>(),
+        byte in any::<u8>(),
+    ) {
+        let key = HardenedKey::new(&secret).expect("legal");
+        let config = HardenedConfig { seal_padded_to, ..HardenedConfig::new(vec![key], name) };
+        let codec = HardenedCodec::new(config).expect("legal");
+        let payload = Payload::parse(format!(r#"{{"id":{id},"data":{data}}}"#)).expect("a payload");
+        let now = UnixMillis::new(expires_at);
+        let mut text = Vec::new();
+
+        let value = codec.encode(&payload, now).expect("random bytes");
+
+        prop_assert_eq!(codec.decode(&value, now), Ok((payload, Origin::Primary)));
+        let late = codec.decode(&value, UnixMillis::new(expires_at + 1));
+        prop_assert_eq!(late, Err(DecodeError::Expired));
+        let mut changed = value.clone().into_bytes();
+        let place = cut.index(changed.len());
+        changed[place] = byte;
+        if changed != value.as_bytes() {
+            prop_assert!(codec.decode_text_into(&changed, now, &mut text).is_err());
+        }
+        let cut_off = &value.as_bytes()[..place];
+        prop_assert!(codec.decode_text_into(cut_off, now, &mut text).is_err());
+        prop_assert!(codec.decode(&junk, now).is_err());
+        prop_assert!(codec.decode_id(&junk, now).is_err());
     }
 
     #[test]

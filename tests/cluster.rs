@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::Duration;
 
-use rudder_session::UnixMillis;
-use rudder_session::store::{Regenerated, Reply, Request, Updated};
+use rudder_session::store::{HashedIds, Regenerated, Reply, Request, Resumed, Updated};
+use rudder_session::{Lifetime, Timeouts, UnixMillis};
 use rudder_session::{Payload, RedisConfig, RedisStore, SessionId, Store, StoreError, Ttl};
 use rudder_session_tests::clusters::{Cluster, MASTERS};
 use rudder_session_tests::faults::offsets::Method;
@@ -36,6 +36,31 @@ fn a_call_goes_straight_to_the_node_of_its_record_braces_or_not() {
 
         assert_eq!(store.incidents().redirects, 0, "{prefix}");
     }
+}
+
+#[test]
+fn a_session_whose_id_is_hashed_has_one_slot_and_is_found_after_it_moves_to_another() {
+    let cluster = Cluster::shared();
+    let prefix = "hashed:".to_owned();
+    let store = HashedIds::new(store(RedisConfig { prefix, ..at(cluster, "") }));
+    let timeouts = Timeouts::idle(Lifetime::from_minutes(1.0).expect("legal"));
+    for _ in 0..20 {
+        let [old, new] = [(); 2].map(|()| SessionId::random_256().expect("random"));
+        let saved = Payload::new(&old);
+        let moved = saved.with_id(&new);
+
+        assert_eq!(store.create(&saved, a_minute(), NOW), Ok(true));
+        let outcome = store.regenerate_with_grace(&saved, &moved, a_minute(), a_minute(), NOW);
+        assert_eq!(outcome, Ok(Regenerated::Done(moved.clone())));
+        assert_eq!(store.load(&new, NOW), Ok(Some(moved)));
+        assert_eq!(store.resume(&old, &timeouts, NOW), Ok(Resumed::Moved(saved)));
+        store.destroy_session(&old, NOW).expect("ended");
+        assert_eq!(store.load(&new, NOW), Ok(None));
+        for id in [&old, &new] {
+            assert_eq!(cluster.record(&format!("hashed:{}", id.as_str())), None);
+        }
+    }
+    assert_eq!(store.incidents().redirects, 0);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use rudder_session::cookie::{CookieConfig, SetCookie};
 use rudder_session::store::Updated;
 use rudder_session::store::{Done, Found, Metered, Regenerated, Reply, Request, Submission};
 use rudder_session::{
-    ConfigError, CookieCodec, DecodeError, FileConfig, FileStore, Key, KeyRing, LegacyCookies,
-    Lifetime, OpenError,
+    ConfigError, CookieCodec, DecodeError, FileConfig, FileStore, HardenedCodec, HardenedConfig,
+    HardenedKey, Key, KeyRing, LegacyCookies, Lifetime, OpenError,
 };
 use rudder_session::{MemoryConfig, MemoryStore, Payload, PayloadError, RedisConfig, RedisStore};
 use rudder_session::{SessionId, Store, StoreError, Ttl, UnixMillis};
@@ -39,6 +39,16 @@ fn what_holds_a_secret_shows_none_of_it() {
     ] {
         assert_clean(&shown);
     }
+    let keys = || vec![HardenedKey::new(KEY).expect("legal")];
+    assert_clean(&shown(&HardenedConfig::new(keys(), "sid")));
+    let hardened = HardenedCodec::new(HardenedConfig::new(keys(), "sid")).expect("legal");
+    assert_clean(&shown(&hardened));
+    let value = hardened.encode(&payload, NOW).expect("signed");
+    assert_clean(&shown(&hardened.decode(&value, NOW)));
+    let id_256 = SessionId::random_256().expect("random");
+    let value = hardened.encode_id(&id_256, NOW).expect("signed");
+    let shown_id = shown(&hardened.decode_id(&value, NOW));
+    assert!(!shown_id.contains(id_256.as_str()) && !shown_id.contains(&value));
     assert_eq!(shown(&id()), "SessionId(***)SessionId(***)");
 }
 

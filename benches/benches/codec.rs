@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   codec/<operation>/<bytes>    bytes of the id (36) or of the payload
+//!   codec/v2_<operation>/..    the same in the hardened format, signed or sealed
 //!   mac/<operation>/<bytes>      the same bytes through hmac + sha2, or through base64-simd,
 //!                                alone: what no codec can do without
 //!   payload/<operation>/<bytes>  reading and changing a payload
@@ -15,9 +16,9 @@ use std::hint::black_box;
 use base64_simd::URL_SAFE_NO_PAD;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
-use rudder_session::{DecodeError, LegacyCookies, SessionId};
+use rudder_session::{DecodeError, LegacyCookies, Origin, SessionId};
 use rudder_session_benches::{ID_BYTES, NOW, PAYLOAD_BYTES, SECRET};
-use rudder_session_benches::{codec, codec_after_two_rotations, payload, text};
+use rudder_session_benches::{codec, codec_after_two_rotations, hardened_codec, payload, text};
 use sha2::Sha256;
 
 fn sign_and_verify(c: &mut Criterion) {
@@ -61,6 +62,29 @@ fn encode_and_decode(c: &mut Criterion) {
 
         run(c, "codec/encode", len, || codec.encode(black_box(&payload), NOW));
         run(c, "codec/decode", len, || codec.decode(black_box(&value), NOW, LegacyCookies::Reject));
+    }
+}
+
+fn hardened(c: &mut Criterion) {
+    let id = SessionId::random_256().expect("the machine has randomness");
+    let codec = hardened_codec(None);
+    let value = codec.encode_id(&id, NOW).expect("of 256 bits");
+    assert_eq!(codec.decode_id(&value, NOW), Ok((id.clone(), Origin::Primary)));
+    run(c, "codec/v2_encode_id", ID_BYTES, || codec.encode_id(black_box(&id), NOW));
+    run(c, "codec/v2_decode_id", ID_BYTES, || codec.decode_id(black_box(&value), NOW));
+
+    for (codec, encode, decode) in [
+        (codec, "codec/v2_encode", "codec/v2_decode"),
+        (hardened_codec(Some(1)), "codec/v2_seal", "codec/v2_unseal"),
+    ] {
+        for len in PAYLOAD_BYTES {
+            let payload = payload(len);
+            let value = codec.encode(&payload, NOW).expect("the machine has randomness");
+            assert_eq!(codec.decode(&value, NOW), Ok((payload.clone(), Origin::Primary)));
+
+            run(c, encode, len, || codec.encode(black_box(&payload), NOW));
+            run(c, decode, len, || codec.decode(black_box(&value), NOW));
+        }
     }
 }
 
@@ -127,6 +151,6 @@ criterion_group! {
     config = Criterion::default()
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_secs(1));
-    targets = sign_and_verify, encode_and_decode, mac, payloads
+    targets = sign_and_verify, encode_and_decode, hardened, mac, payloads
 }
 criterion_main!(benches);

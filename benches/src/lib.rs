@@ -1,6 +1,7 @@
 //! Makes what the benches measure: keys, payloads of a given size, and the time they happen at.
 
-use rudder_session::{CookieCodec, KeyRing, Payload, SessionId, UnixMillis};
+use rudder_session::{CookieCodec, HardenedCodec, HardenedConfig, HardenedKey, KeyRing};
+use rudder_session::{Payload, SessionId, UnixMillis};
 
 /// A session id; what the cookie of a stored session carries.
 pub const ID_BYTES: usize = 36;
@@ -22,6 +23,17 @@ pub fn codec() -> CookieCodec {
 /// A codec with three keys, the usual one last: all three are tried on its cookies.
 pub fn codec_after_two_rotations() -> CookieCodec {
     with_secrets(&["the-newest-secret-of-32-bytes!!!", "the-second-secret-of-32-bytes!!!", SECRET])
+}
+
+/// A codec of the hardened format with the same key, which signs payloads or encrypts them.
+///
+/// # Panics
+///
+/// If the key is refused, which it is not.
+pub fn hardened_codec(seal_padded_to: Option<usize>) -> HardenedCodec {
+    let keys = vec![HardenedKey::new(SECRET).expect("legal")];
+    let config = HardenedConfig { seal_padded_to, ..HardenedConfig::new(keys, "rudderjs_session") };
+    HardenedCodec::new(config).expect("legal")
 }
 
 /// Text of exactly `len` bytes.

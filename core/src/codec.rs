@@ -218,7 +218,11 @@ impl CookieCodec {
 }
 
 /// Whether an envelope with this `exp` is still good.
-fn accept(exp: Option<f64>, now: UnixMillis, legacy: LegacyCookies) -> Result<(), DecodeError> {
+pub(crate) fn accept(
+    exp: Option<f64>,
+    now: UnixMillis,
+    legacy: LegacyCookies,
+) -> Result<(), DecodeError> {
     match exp {
         Some(exp) if now.as_f64() > exp => Err(DecodeError::Expired),
         None if legacy == LegacyCookies::Reject => Err(DecodeError::Legacy),

@@ -124,6 +124,7 @@ fn canonical_end(json: &[u8]) -> Option<(usize, f64)> {
     is_canonical(body).then_some((body.len(), exp as f64))
 }
 
+/// Whether text is spelled as [`canonical_body`] wants it, but for the last brace.
 fn is_canonical(body: &[u8]) -> bool {
     let Some(after) = body.strip_prefix(ID_START) else { return false };
     let Some(id_len) = memchr::memchr2(b'"', b'\\', after) else { return false };

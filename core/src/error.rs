@@ -4,6 +4,7 @@
 //!   DecodeError    the client's bytes      ordinary traffic: answer with a fresh session
 //!   ConfigError    the caller's settings   found at construction, names the field
 //!   PayloadError   the caller's JSON       found before anything is signed or stored
+//!   EncodeError    the caller or the system   a cookie value of the hardened format
 //!   OpenError      the system              an embedded store's file
 //!   StoreError     the system              store, pool, randomness: never "no session"
 //! ```
@@ -42,9 +43,33 @@ pub enum DecodeError {
     #[error("signed value is not a session")]
     Malformed,
 
+    /// The value does not begin as those of the format that is configured do.
+    ///
+    /// Only of a [`HardenedCodec`](crate::HardenedCodec): a value of v1 that is not, or no longer,
+    /// to be accepted, or one of another kind.
+    #[error("cookie value is of another format")]
+    OtherFormat,
+
     /// There is no `.` to divide the value from its signature.
     #[error("cookie value is not signed")]
     Unsigned,
+}
+
+/// A value of the hardened format could not be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The id is not one of 256 bits: see [`SessionId::random_256`](crate::SessionId::random_256).
+    #[error("session id is not one of 256 bits")]
+    InvalidId,
+
+    /// The text to be signed is no payload.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+
+    /// The operating system gave no random bytes, which encryption needs.
+    #[error("operating system gave no random bytes")]
+    Randomness,
 }
 
 /// A setting was refused: **the caller's** configuration is at fault.
@@ -118,6 +143,10 @@ pub enum ConfigError {
     #[error("secret is the public placeholder; set one of your own")]
     PlaceholderSecret,
 
+    /// Padding goes up to whole multiples of 1 to 4,096 bytes.
+    #[error("padding must be to a multiple of 1 to 4096 bytes")]
+    Padding,
+
     /// A pool needs between 1 and 1,024 connections.
     #[error("pool size must be 1 to 1024 connections")]
     PoolSize,
@@ -147,6 +176,7 @@ impl ConfigError {
             Self::InvalidSentinel => "redis.sentinels",
             Self::InvalidSameSite => "cookie.sameSite",
             Self::MemoryBound => "memory.maxBytes",
+            Self::Padding => "padTo",
             Self::PoolSize => "redis.poolSize",
             Self::TouchShare => "touchBelow",
             Self::Ttl => "ttl",

@@ -7,7 +7,7 @@
 //!       Payload -> store.update; SessionId -> sign -> cookie value
 //! ```
 //!
-//! [`CookieCodec`] is the pure half: no clock, no I/O. A [`Store`] is the other half: in memory
+//! [`CookieCodec`] is the pure half: no clock, no I/O. ([`HardenedCodec`] has a safer format.) A [`Store`] is the other half: in memory
 //! ([`MemoryStore`]), in a file ([`FileStore`]) or in Redis ([`RedisStore`]). The formats on the wire are those of
 //! `@rudderjs/session`, byte for byte; `DESIGN.md` describes them.
 //!
@@ -55,6 +55,7 @@ pub mod cookie;
 mod envelope;
 mod error;
 mod events;
+mod hardened;
 mod json;
 mod key_ring;
 mod mac;
@@ -71,7 +72,8 @@ mod typed;
 
 pub use canonical::MemberFinder;
 pub use codec::{CookieCodec, LegacyCookies};
-pub use error::{ConfigError, DecodeError, OpenError, PayloadError, StoreError};
+pub use error::{ConfigError, DecodeError, EncodeError, OpenError, PayloadError, StoreError};
+pub use hardened::{HardenedCodec, HardenedConfig, HardenedKey, Origin};
 pub use key_ring::{Key, KeyRing};
 pub use payload::Payload;
 pub use session_id::SessionId;

@@ -238,9 +238,14 @@ impl Payload {
         self.extra_field(MOVED_TO_FIELD).and_then(quoted_id)
     }
 
+    /// The instant from which a forwarding record leads nowhere any more.
+    pub(crate) fn moved_until(&self) -> Option<UnixMillis> {
+        self.extra_field(MOVED_UNTIL_FIELD).and_then(instant)
+    }
+
     /// Where the session is by now, if this is a forwarding record whose grace is not over.
     pub(crate) fn leads_to(&self, now: UnixMillis) -> Option<SessionId> {
-        let until = self.extra_field(MOVED_UNTIL_FIELD).and_then(instant)?;
+        let until = self.moved_until()?;
         self.moved_to().filter(|_| now < until)
     }
 

@@ -2,10 +2,19 @@
 //!
 //! An id is a bearer secret: whoever has it is the user. So its `Debug` prints no character
 //! of it, it has no `Display`, and equality is the only comparison that it offers.
+//!
+//! ```text
+//!   3f2b8c1e-9d4a-4c6b-8e2f-0a1b2c3d4e5f              36 characters: a version 4 UUID
+//!   Yk3v-8Q..                                         43: 32 random bytes, of the hardened format
+//!   hRz1..                                            44: the hash of one of those, as a store sees it
+//! ```
 
 use std::fmt;
 
+use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+
 use crate::error::StoreError;
+use crate::mac::sha256;
 
 /// The random name of a session.
 #[derive(Clone, Eq, Hash, PartialEq)]
@@ -37,6 +46,41 @@ impl SessionId {
         Ok(Self(text.into_boxed_str()))
     }
 
+    /// Makes an id of 256 random bits, as the hardened format has them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Randomness`] if the operating system gives no random bytes.
+    pub fn random_256() -> Result<Self, StoreError> {
+        let mut bytes = [0; HARDENED_BYTES];
+        getrandom::fill(&mut bytes).map_err(|_| StoreError::Randomness)?;
+        Ok(Self::of_bytes(&bytes))
+    }
+
+    /// The id of the hardened format that these bytes are.
+    pub(crate) fn of_bytes(bytes: &[u8; HARDENED_BYTES]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode_to_string(bytes).into_boxed_str())
+    }
+
+    /// The bytes of an id of the hardened format; `None` of any other.
+    pub(crate) fn to_bytes(&self) -> Option<[u8; HARDENED_BYTES]> {
+        let mut bytes = [0; HARDENED_BYTES];
+        let fits = self.0.len() == HARDENED_LEN;
+        let decoded = fits
+            && URL_SAFE_NO_PAD.decode(self.0.as_bytes(), bytes.as_mut_slice().as_out()).is_ok();
+        decoded.then_some(bytes)
+    }
+
+    /// What a store knows an id of the hardened format by: an `h`, and its hash. `None` of any
+    /// other id, the result of this among them.
+    pub(crate) fn hashed(&self) -> Option<Self> {
+        self.to_bytes()?;
+        let mut text = String::with_capacity(1 + HARDENED_LEN);
+        text.push('h');
+        URL_SAFE_NO_PAD.encode_append(sha256(self.0.as_bytes()), &mut text);
+        Some(Self(text.into_boxed_str()))
+    }
+
     /// Takes `text` for an id if it could name a record: 1 to 128 of `A-Z a-z 0-9 - _`.
     ///
     /// Every id that we make is a UUID, but a roll-out may meet ids that others made; anything
@@ -66,6 +110,10 @@ impl fmt::Debug for SessionId {
         f.write_str("SessionId(***)")
     }
 }
+
+/// Random bytes of an id of the hardened format, and the characters that they take.
+pub(crate) const HARDENED_BYTES: usize = 32;
+const HARDENED_LEN: usize = URL_SAFE_NO_PAD.encoded_length(HARDENED_BYTES);
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -100,6 +148,20 @@ mod tests {
             assert_eq!(SessionId::parse(text), None);
         }
         assert!(SessionId::parse(&long[..128]).is_some());
+    }
+
+    #[test]
+    fn only_ids_of_the_hardened_format_are_hashed_and_a_hash_is_none() {
+        let id = SessionId::of_bytes(&[7; 32]);
+        let hashed = id.hashed().expect("one of the hardened format");
+
+        assert_eq!((id.as_str().len(), hashed.as_str().len()), (43, 44));
+        assert_eq!(SessionId::parse(id.as_str()).as_ref(), Some(&id));
+        assert_eq!(id.to_bytes(), Some([7; 32]));
+        assert_eq!(hashed.hashed(), None);
+        assert_eq!(SessionId::random().expect("random").hashed(), None);
+        // 43 characters with stray bits in the last one: no 32 bytes are spelled so.
+        assert_eq!(SessionId::parse(&"_".repeat(43)).expect("legal").hashed(), None);
     }
 
     #[test]

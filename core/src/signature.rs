@@ -19,7 +19,7 @@
 use base64_simd::{AppendBase64Encode, AsOut, URL_SAFE_NO_PAD};
 
 use crate::error::DecodeError;
-use crate::key_ring::KeyRing;
+use crate::key_ring::{Key, KeyRing};
 use crate::mac::MAC_LEN;
 
 /// Characters that signing adds to a value: the dot and the signature.
@@ -28,7 +28,8 @@ pub(crate) const SIGNED_EXTRA_LEN: usize = 1 + SIGNATURE_LEN;
 /// Text that is being written: a `String`, or its bytes.
 pub(crate) trait Text: AppendBase64Encode {
     fn bytes(&self) -> &[u8];
-    fn push_dot(&mut self);
+    fn push_text(&mut self, text: &str);
+    fn reserve(&mut self, bytes: usize);
 }
 
 impl Text for String {
@@ -36,8 +37,12 @@ impl Text for String {
         self.as_bytes()
     }
 
-    fn push_dot(&mut self) {
-        self.push('.');
+    fn push_text(&mut self, text: &str) {
+        self.push_str(text);
+    }
+
+    fn reserve(&mut self, bytes: usize) {
+        self.reserve(bytes);
     }
 }
 
@@ -46,20 +51,32 @@ impl Text for Vec<u8> {
         self
     }
 
-    fn push_dot(&mut self) {
-        self.push(b'.');
+    fn push_text(&mut self, text: &str) {
+        self.extend_from_slice(text.as_bytes());
+    }
+
+    fn reserve(&mut self, bytes: usize) {
+        self.reserve(bytes);
     }
 }
 
 /// Appends the dot and the primary key's signature to the value that `text` holds.
 pub(crate) fn sign(ring: &KeyRing, text: &mut impl Text) {
     let mac = ring.primary().state().sign(text.bytes());
-    text.push_dot();
+    text.push_text(".");
     URL_SAFE_NO_PAD.encode_append(mac, text);
 }
 
 /// Returns the part of `signed` that a key of `ring` vouches for.
 pub(crate) fn verify<'a>(ring: &KeyRing, signed: &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    verify_by(ring.all(), signed)
+}
+
+/// Returns the part of `signed` that one of `keys` vouches for.
+pub(crate) fn verify_by<'a, 'k>(
+    mut keys: impl Iterator<Item = &'k Key>,
+    signed: &'a [u8],
+) -> Result<&'a [u8], DecodeError> {
     let Some(dot) = signed.len().checked_sub(SIGNED_EXTRA_LEN).filter(|at| signed[*at] == b'.')
     else {
         let unsigned = !signed.contains(&b'.');
@@ -72,8 +89,8 @@ pub(crate) fn verify<'a>(ring: &KeyRing, signed: &'a [u8]) -> Result<&'a [u8], D
     let decoded = URL_SAFE_NO_PAD.decode(signature, mac.as_mut_slice().as_out());
     decoded.map_err(|_| DecodeError::BadSignature)?;
 
-    let made_by = |key: &crate::Key| key.state().verify(value, &mac);
-    ring.all().any(made_by).then_some(value).ok_or(DecodeError::BadSignature)
+    let made_it = keys.any(|key| key.state().verify(value, &mac));
+    made_it.then_some(value).ok_or(DecodeError::BadSignature)
 }
 
 const SIGNATURE_LEN: usize = URL_SAFE_NO_PAD.encoded_length(MAC_LEN);

@@ -17,11 +17,14 @@ use std::time::Duration;
 use rudder_session_core::cookie::{CookieConfig, SameSite};
 use rudder_session_core::{
     Durability, FileConfig, Key, LegacyCookies, Lifetime, MemoryConfig, RedisConfig, Timeouts,
+    UnixMillis,
 };
 use zeroize::Zeroizing;
 
 use crate::boundary::{Out, borrowed, boundary, lend, take_back, text};
+use crate::clock::instant;
 use crate::error::{Failure, explained, rsess_error};
+use crate::format::{FormatSettings, Secret};
 use crate::status::rsess_status::{self, *};
 
 /// The settings of an engine. Made empty, filled in with rsess_config_set, read by
@@ -60,6 +63,17 @@ pub unsafe extern "C" fn rsess_config_new(config_out: *mut *mut rsess_config) ->
 /// driver               where sessions live: cookie, memory, file, redis; cookie unless set
 /// secret               signs cookies. Must be set. May be set more than once: the first signs,
 ///                      all verify
+/// secretUntil          of the secret set last: the last instant at which it verifies,
+///                      milliseconds since the Unix epoch; no end unless set. With format v2
+/// format               v1, v2: v1 is that of @rudderjs/session, v2 the hardened one, whose
+///                      cookies are bound to their name, expiry and purpose, and whose records
+///                      do not show the session ids; v1 unless set
+/// acceptV1Until        with format v2: the last instant at which cookies of v1 are read,
+///                      milliseconds since the Unix epoch; never unless set
+/// encrypt              true, false: with format v2 and the driver cookie: whether clients cannot
+///                      read what is in the cookie; false unless set
+/// padTo                with encrypt: the length that the cookie shows is a multiple of this
+///                      many bytes, 1 to 4096; 1 unless set
 /// lifetime             minutes that a session lives, may be a fraction; 120 unless set
 /// absoluteLifetime     minutes after which a session ends whatever happens in it; none unless
 ///                      set
@@ -163,7 +177,8 @@ pub(crate) enum Driver {
 /// All settings. Without `Debug`: they hold secrets.
 pub(crate) struct Settings {
     pub(crate) driver: Driver,
-    pub(crate) secrets: Vec<Zeroizing<String>>,
+    pub(crate) secrets: Vec<Secret>,
+    pub(crate) format: FormatSettings,
     pub(crate) lifetime: Lifetime,
     pub(crate) legacy: LegacyCookies,
     pub(crate) cookie: CookieConfig,
@@ -185,6 +200,7 @@ impl Default for Settings {
         Self {
             driver: Driver::Cookie,
             secrets: Vec::new(),
+            format: FormatSettings::default(),
             lifetime,
             legacy: LegacyCookies::Accept,
             cookie,
@@ -201,17 +217,21 @@ impl Settings {
     fn set(&mut self, key: &str, value: &str) -> Result<(), Failure> {
         match key {
             "absoluteLifetime" => self.absolute = Some(minutes(key, value)?),
+            "acceptV1Until" => self.format.accept_v1_until = Some(unix_ms(key, value)?),
             "cookie.httpOnly" => self.cookie.http_only = parsed(key, value)?,
             "cookie.name" => self.cookie.name = value.to_owned(),
             "cookie.path" => self.cookie.path = value.to_owned(),
             "cookie.sameSite" => self.cookie.same_site = SameSite::parse(value)?,
             "cookie.secure" => self.cookie.secure = parsed(key, value)?,
             "driver" => self.driver = driver(value)?,
+            "encrypt" => self.format.encrypt = parsed(key, value)?,
             "file.deadlineMs" => self.file.deadline = deadline(key, value)?,
             "file.durability" => self.file.durability = durability(value)?,
             "file.path" => self.file.path = value.into(),
+            "format" => self.format.is_v2 = is_v2(value)?,
             "lifetime" => self.lifetime = minutes(key, value)?,
             "memory.maxBytes" => self.memory.max_bytes = parsed(key, value)?,
+            "padTo" => self.format.pad_to = Some(parsed(key, value)?),
             "redis.ca" => self.redis.ca_pem = Some(value.to_owned()),
             "redis.clusterNodes" => self.redis.cluster_nodes.push(value.to_owned()),
             "redis.deadlineMs" => self.redis.deadline = deadline(key, value)?,
@@ -226,7 +246,13 @@ impl Settings {
             }
             "secret" => {
                 Key::new(value)?;
-                self.secrets.push(Zeroizing::new(value.to_owned()));
+                let text = Zeroizing::new(value.to_owned());
+                self.secrets.push(Secret { text, until: None });
+            }
+            "secretUntil" => {
+                let until = unix_ms(key, value)?;
+                let secret = self.secrets.last_mut();
+                secret.ok_or_else(|| refused(key, "must follow a secret"))?.until = Some(until);
             }
             "touchBelow" => {
                 let share = parsed(key, value)?;
@@ -263,6 +289,19 @@ fn deadline(key: &str, value: &str) -> Result<Duration, Failure> {
         ));
     }
     Ok(Duration::from_millis(millis.into()))
+}
+
+fn unix_ms(key: &str, value: &str) -> Result<UnixMillis, Failure> {
+    let why = "must be milliseconds since the Unix epoch";
+    instant(value.parse().map_err(|_| refused(key, why))?).map_err(|_| refused(key, why))
+}
+
+fn is_v2(value: &str) -> Result<bool, Failure> {
+    match value {
+        "v1" => Ok(false),
+        "v2" => Ok(true),
+        _ => Err(refused("format", "must be v1 or v2")),
+    }
 }
 
 fn driver(value: &str) -> Result<Driver, Failure> {

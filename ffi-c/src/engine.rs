@@ -14,10 +14,8 @@ use std::mem;
 use std::sync::Arc;
 
 use rudder_session_core::cookie::SetCookie;
-use rudder_session_core::store::{Metered, StoreFigures};
-use rudder_session_core::{
-    CookieCodec, FileStore, KeyRing, LegacyCookies, MemoryStore, RedisStore, Store, Timeouts,
-};
+use rudder_session_core::store::{HashedIds, Metered, StoreFigures};
+use rudder_session_core::{FileStore, MemoryStore, RedisStore, Store, Timeouts};
 
 use crate::boundary::{
     Guarded, Out, SizedOut, borrowed, boundary, lend_shared, share, take_back_shared,
@@ -25,6 +23,7 @@ use crate::boundary::{
 use crate::config::{Driver, Settings, refused, rsess_config};
 use crate::error::{Failure, explained, rsess_error};
 use crate::figures::{FIRST_SIZE, rsess_figures};
+use crate::format::Format;
 use crate::home::Home;
 use crate::status::rsess_status;
 
@@ -165,11 +164,10 @@ pub unsafe extern "C" fn rsess_engine_figures(
 
 /// What an engine is made of.
 pub(crate) struct Parts {
-    pub(crate) codec: CookieCodec,
+    pub(crate) format: Format,
     pub(crate) cookie_name: String,
     pub(crate) set_cookie: SetCookie,
     pub(crate) timeouts: Timeouts,
-    pub(crate) legacy: LegacyCookies,
     pub(crate) place: Place,
 }
 
@@ -190,7 +188,10 @@ pub(crate) struct HomeStore {
 
 impl HomeStore {
     pub(crate) fn new(store: impl Store + 'static, home: Home) -> Self {
-        let store: Box<dyn Store> = Box::new(store);
+        Self::boxed(Box::new(store), home)
+    }
+
+    fn boxed(store: Box<dyn Store>, home: Home) -> Self {
         Self { store: Some(Arc::new(Metered::new(store))), home }
     }
 
@@ -213,17 +214,16 @@ impl Drop for HomeStore {
 
 impl rsess_engine {
     fn open(settings: &Settings) -> Result<Self, Failure> {
-        let ring = KeyRing::from_secrets(settings.secrets.iter().map(|it| it.as_bytes()))?;
+        let format = Format::new(settings)?;
         let timeouts = settings.timeouts()?;
         let set_cookie = SetCookie::new(&settings.cookie, settings.lifetime)?;
         // Last: a file that was opened for nothing would be in use for a moment.
         let place = Place::open(settings)?;
         Ok(Self::new(Parts {
-            codec: CookieCodec::new(ring),
+            format,
             cookie_name: settings.cookie.name.clone(),
             set_cookie,
             timeouts,
-            legacy: settings.legacy,
             place,
         }))
     }
@@ -249,17 +249,22 @@ impl rsess_engine {
 impl Place {
     fn open(settings: &Settings) -> Result<Self, Failure> {
         let first = Home::of_the_first;
-        let store = match settings.driver {
+        let (store, home) = match settings.driver {
             Driver::Cookie => return Ok(Self::Cookie),
             Driver::File if settings.file.path.as_os_str().is_empty() => {
                 return Err(refused("file.path", "must be set for the driver file"));
             }
-            Driver::File => HomeStore::new(FileStore::open(settings.file.clone())?, Home::here()),
-            Driver::Memory => HomeStore::new(MemoryStore::new(settings.memory)?, first()),
-            Driver::Redis => HomeStore::new(RedisStore::new(settings.redis.clone())?, first()),
+            Driver::File => (boxed(FileStore::open(settings.file.clone())?), Home::here()),
+            Driver::Memory => (boxed(MemoryStore::new(settings.memory)?), first()),
+            Driver::Redis => (boxed(RedisStore::new(settings.redis.clone())?), first()),
         };
-        Ok(Self::Store(store))
+        let store = if settings.format.is_v2 { boxed(HashedIds::new(store)) } else { store };
+        Ok(Self::Store(HomeStore::boxed(store, home)))
     }
+}
+
+fn boxed(store: impl Store + 'static) -> Box<dyn Store> {
+    Box::new(store)
 }
 
 /// The header promises that an engine may be shared between threads.

@@ -10,7 +10,9 @@
 use std::borrow::Cow;
 use std::ffi::{CString, c_char, c_int};
 
-use rudder_session_core::{ConfigError, DecodeError, OpenError, PayloadError, StoreError};
+use rudder_session_core::{
+    ConfigError, DecodeError, EncodeError, OpenError, PayloadError, StoreError,
+};
 
 use crate::boundary::{Out, boundary, lend, peek, take_back};
 use crate::status::rsess_status::{self, *};
@@ -173,6 +175,16 @@ impl From<ConfigError> for Failure {
 impl From<DecodeError> for Failure {
     fn from(error: DecodeError) -> Self {
         Self::new(error.into(), error.to_string())
+    }
+}
+
+impl From<EncodeError> for Failure {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::Payload(error) => error.into(),
+            EncodeError::Randomness => StoreError::Randomness.into(),
+            _ => StoreError::InvalidId.into(),
+        }
     }
 }
 

@@ -48,6 +48,7 @@ pub mod cookie;
 pub mod engine;
 pub mod error;
 pub mod figures;
+mod format;
 mod home;
 pub mod payload;
 pub mod queue;

@@ -376,16 +376,18 @@ fn begin_load(mut loading: Loading, header: &[u8], now: UnixMillis) {
     let engine = Arc::clone(&loading.engine);
     let step = engine.call(|parts| match (State::locate(parts, header, now)?, &parts.place) {
         (Located::Here(state), _) => Ok(Step::Done(state)),
-        (Located::InStore(id), Place::Store(store)) => {
+        (Located::InStore(id, origin), Place::Store(store)) => {
             let work = Work::Resume { id, timeouts: parts.timeouts };
-            Ok(Step::Ask(work, Arc::clone(store.enter()?)))
+            Ok(Step::Ask(work, Arc::clone(store.enter()?), (origin, parts.format.id_kind())))
         }
-        (Located::InStore(_), Place::Cookie) => Err(RSESS_ERR_POISONED.into()),
+        (Located::InStore(..), Place::Cookie) => Err(RSESS_ERR_POISONED.into()),
     });
     match step {
         Ok(Step::Done(state)) => loading.finish(Ok(*state)),
-        Ok(Step::Ask(work, store)) => {
-            work.submit(&store, now, move |outcome| loading.finish(State::resumed(outcome)));
+        Ok(Step::Ask(work, store, (origin, id_kind))) => {
+            work.submit(&store, now, move |outcome| {
+                loading.finish(State::resumed(outcome, origin, id_kind));
+            });
         }
         Err(failure) => loading.finish(Err(failure)),
     }
@@ -395,12 +397,14 @@ fn begin_commit(mut committing: Committing, now: UnixMillis) {
     let engine = Arc::clone(&committing.engine);
     let step = engine.call(|parts| match (committing.state()?.plan(parts, now)?, &parts.place) {
         (Plan::Answer(committed), _) => Ok(Step::Done(committed)),
-        (Plan::Ask(work), Place::Store(store)) => Ok(Step::Ask(work, Arc::clone(store.enter()?))),
+        (Plan::Ask(work), Place::Store(store)) => {
+            Ok(Step::Ask(work, Arc::clone(store.enter()?), ()))
+        }
         (Plan::Ask(_), Place::Cookie) => Err(RSESS_ERR_POISONED.into()),
     });
     match step {
         Ok(Step::Done(committed)) => committing.finish(Ok(committed)),
-        Ok(Step::Ask(work, store)) => work.submit(&store, now, move |outcome| {
+        Ok(Step::Ask(work, store, ())) => work.submit(&store, now, move |outcome| {
             let settled = engine.call(|parts| committing.state()?.settle(parts, outcome));
             committing.finish(settled);
         }),
@@ -418,10 +422,10 @@ enum Given {
     Committed(Committed),
 }
 
-/// Whether an operation needs the store.
-enum Step<T> {
+/// Whether an operation needs the store, and what is to be known when that has answered.
+enum Step<T, K> {
     Done(T),
-    Ask(Work, SharedStore),
+    Ask(Work, SharedStore, K),
 }
 
 /// A load that is under way.

@@ -91,12 +91,12 @@ pub unsafe extern "C" fn rsess_session_load(
 fn load(parts: &Parts, header: &[u8], now: UnixMillis) -> Result<State, Failure> {
     match (State::locate(parts, header, now)?, &parts.place) {
         (Located::Here(state), _) => Ok(*state),
-        (Located::InStore(id), Place::Store(store)) => {
+        (Located::InStore(id, origin), Place::Store(store)) => {
             let work = Work::Resume { id, timeouts: parts.timeouts };
-            State::resumed(work.perform(store.enter()?, now))
+            State::resumed(work.perform(store.enter()?, now), origin, parts.format.id_kind())
         }
         // There is no store that an id could be in.
-        (Located::InStore(_), Place::Cookie) => Err(RSESS_ERR_POISONED.into()),
+        (Located::InStore(..), Place::Cookie) => Err(RSESS_ERR_POISONED.into()),
     }
 }
 

@@ -9,10 +9,13 @@
 //! place that decides whether a session has to be saved.
 
 use rudder_session_core::store::Resumed;
-use rudder_session_core::{Payload, PayloadError, SessionId, StoreError, UnixMillis, cookie};
+use rudder_session_core::{
+    Origin, Payload, PayloadError, SessionId, StoreError, UnixMillis, cookie,
+};
 
 use crate::engine::{Parts, Place};
 use crate::error::Failure;
+use crate::format::IdKind;
 use crate::status::rsess_status::{self, *};
 use crate::work::{Outcome, Work};
 
@@ -29,6 +32,9 @@ pub(crate) struct State {
     /// Whether the request came with an id that the session no longer has: no cookie then.
     moved: bool,
     ended: bool,
+    id_kind: IdKind,
+    /// The last instant at which the cookie of the commit under way is good.
+    cookie_until: Option<UnixMillis>,
     /// Ids whose records are to go and may still be there.
     leftovers: Vec<SessionId>,
     refusal: rsess_status,
@@ -37,7 +43,8 @@ pub(crate) struct State {
 /// What a `Cookie` header leads to.
 pub(crate) enum Located {
     Here(Box<State>),
-    InStore(SessionId),
+    /// In a store, by a cookie that was made so.
+    InStore(SessionId, Origin),
 }
 
 /// What a commit has to do.
@@ -61,57 +68,73 @@ impl State {
         header: &[u8],
         now: UnixMillis,
     ) -> Result<Located, Failure> {
+        let id_kind = parts.format.id_kind();
         let value = cookie::find(header, parts.cookie_name.as_bytes()).unwrap_or_default();
         if value.is_empty() {
-            return Ok(Located::Here(Box::new(Self::fresh(RSESS_OK)?)));
+            return Ok(Located::Here(Box::new(Self::fresh(RSESS_OK, id_kind)?)));
         }
         let located = match (str::from_utf8(value), &parts.place) {
             (Err(_), _) => Err(RSESS_ERR_BAD_SIGNATURE),
             (Ok(value), Place::Cookie) => {
-                let payload = parts.codec.decode(value, now, parts.legacy);
+                let decoded = parts.format.decode(value, now);
                 // A legacy cookie has no expiry, but may say when the session began.
-                let alive = payload.map_err(rsess_status::from).and_then(|payload| {
-                    let is_over = parts.timeouts.is_over(&payload, now);
-                    if is_over { Err(RSESS_ERR_EXPIRED) } else { Ok(payload) }
+                let alive = decoded.map_err(rsess_status::from).and_then(|decoded| {
+                    let is_over = parts.timeouts.is_over(&decoded.0, now);
+                    if is_over { Err(RSESS_ERR_EXPIRED) } else { Ok(decoded) }
                 });
-                alive.map(Self::loaded).map(|it| Located::Here(Box::new(it)))
+                alive.map(|(payload, origin)| {
+                    let dirty = origin != Origin::Primary;
+                    let state = Self::loaded(payload, id_kind);
+                    Located::Here(Box::new(Self { dirty: state.dirty || dirty, ..state }))
+                })
             }
             (Ok(value), Place::Store(_)) => {
-                parts.codec.decode_id(value).map(Located::InStore).map_err(Into::into)
+                let decoded = parts.format.decode_id(value, now);
+                decoded.map(|(id, origin)| Located::InStore(id, origin)).map_err(Into::into)
             }
         };
         match located {
             Ok(located) => Ok(located),
-            Err(refusal) => Ok(Located::Here(Box::new(Self::fresh(refusal)?))),
+            Err(refusal) => Ok(Located::Here(Box::new(Self::fresh(refusal, id_kind)?))),
         }
     }
 
-    /// The session that a store has found, or a fresh one.
-    pub(crate) fn resumed(outcome: Result<Outcome, StoreError>) -> Result<Self, Failure> {
+    /// The session that a store has found, or a fresh one. What came with a cookie that is not as
+    /// cookies are made today leaves with another: of v1 with another id, too.
+    pub(crate) fn resumed(
+        outcome: Result<Outcome, StoreError>,
+        origin: Origin,
+        id_kind: IdKind,
+    ) -> Result<Self, Failure> {
         let Outcome::Resumed(resumed) = outcome? else { return Err(StoreError::Protocol.into()) };
         match resumed {
             // The id is not taken over: it may have been planted.
-            Resumed::Expired | Resumed::None => Self::fresh(RSESS_NOT_FOUND),
-            Resumed::Moved(payload) => Ok(Self { moved: true, ..Self::loaded(payload) }),
+            Resumed::Expired | Resumed::None => Self::fresh(RSESS_NOT_FOUND, id_kind),
+            Resumed::Moved(payload) => Ok(Self { moved: true, ..Self::loaded(payload, id_kind) }),
             Resumed::Session { payload, touched } => {
-                Ok(Self { touched: touched.unwrap_or(false), ..Self::loaded(payload) })
+                let mut state = Self::loaded(payload, id_kind);
+                state.touched = touched.unwrap_or(false) || origin == Origin::Retired;
+                if origin == Origin::V1 {
+                    state.regenerate()?;
+                }
+                Ok(state)
             }
         }
     }
 
-    fn loaded(payload: Payload) -> Self {
+    fn loaded(payload: Payload, id_kind: IdKind) -> Self {
         let base = payload.clone();
         let mut payload = payload;
         let has_flash = payload.flash_next_json() != NOTHING;
         let flash = data_of(&if has_flash { payload.take_flash() } else { NOTHING.to_owned() });
-        Self { base: Some(base), flash, dirty: has_flash, ..Self::of(payload, RSESS_OK) }
+        Self { base: Some(base), flash, dirty: has_flash, ..Self::of(payload, RSESS_OK, id_kind) }
     }
 
-    fn fresh(refusal: rsess_status) -> Result<Self, Failure> {
-        Ok(Self::of(Payload::new(&SessionId::random()?), refusal))
+    fn fresh(refusal: rsess_status, id_kind: IdKind) -> Result<Self, Failure> {
+        Ok(Self::of(Payload::new(&id_kind.make()?), refusal, id_kind))
     }
 
-    fn of(payload: Payload, refusal: rsess_status) -> Self {
+    fn of(payload: Payload, refusal: rsess_status, id_kind: IdKind) -> Self {
         Self {
             base: None,
             payload,
@@ -120,6 +143,8 @@ impl State {
             touched: false,
             moved: false,
             ended: false,
+            id_kind,
+            cookie_until: None,
             leftovers: Vec::new(),
             refusal,
         }
@@ -165,7 +190,7 @@ impl State {
 
     /// Gives the session another id, from its next commit on.
     pub(crate) fn regenerate(&mut self) -> Result<(), Failure> {
-        self.payload = self.payload.with_id(&SessionId::random()?);
+        self.payload = self.payload.with_id(&self.id_kind.make()?);
         self.dirty = true;
         Ok(())
     }
@@ -184,7 +209,7 @@ impl State {
             && self.payload.flash_next_json() == NOTHING
             && self.is_fresh();
         if !self.dirty || is_empty {
-            return Ok(self.plan_unchanged(parts));
+            return Ok(self.plan_unchanged(parts, now));
         }
         parts.timeouts.stamp(&mut self.payload, now);
         match &parts.place {
@@ -193,6 +218,7 @@ impl State {
                 let Some(ttl) = parts.timeouts.ttl(&self.payload, now) else {
                     return Ok(self.gone());
                 };
+                self.cookie_until = parts.timeouts.expires_at(&self.payload, now);
                 let payload = self.payload.clone();
                 Ok(Plan::Ask(match self.base.clone() {
                     None => Work::Create { payload, ttl },
@@ -213,12 +239,16 @@ impl State {
         }
     }
 
-    fn plan_unchanged(&mut self, parts: &Parts) -> Plan {
+    fn plan_unchanged(&mut self, parts: &Parts, now: UnixMillis) -> Plan {
         if let Some(id) = self.leftovers.last() {
             return Plan::Ask(Work::Destroy { id: id.clone() });
         }
         let touched = std::mem::take(&mut self.touched);
-        let set_cookie = self.base.as_ref().filter(|_| touched).and_then(|it| header(parts, it));
+        let set_cookie = self
+            .base
+            .as_ref()
+            .filter(|_| touched)
+            .and_then(|it| header(parts, it, parts.timeouts.expires_at(it, now)?));
         Plan::Answer(Committed { status: RSESS_OK, set_cookie })
     }
 
@@ -226,7 +256,8 @@ impl State {
         let Some(expires_at) = parts.timeouts.expires_at(&self.payload, now) else {
             return Ok(self.gone());
         };
-        let set_cookie = parts.set_cookie.header(&parts.codec.encode(&self.payload, expires_at));
+        let value = parts.format.encode(&self.payload, expires_at)?;
+        let set_cookie = parts.set_cookie.header(&value);
         if set_cookie.len() > MAX_SET_COOKIE {
             return Err(RSESS_ERR_TOO_LARGE.into());
         }
@@ -269,7 +300,8 @@ impl State {
             }
             Outcome::Resumed(_) => return Err(StoreError::Protocol.into()),
         };
-        let set_cookie = if self.moved { None } else { header(parts, &payload) };
+        let until = self.cookie_until.filter(|_| !self.moved);
+        let set_cookie = until.and_then(|until| header(parts, &payload, until));
         self.stored(payload);
         Ok(Committed { status, set_cookie })
     }
@@ -288,15 +320,16 @@ impl State {
     /// Forgets everything, and makes the browser do so.
     fn finish_end(&mut self, parts: &Parts) -> Result<Committed, Failure> {
         let leftovers = std::mem::take(&mut self.leftovers);
-        *self = Self { leftovers, ..Self::fresh(RSESS_OK)? };
+        *self = Self { leftovers, ..Self::fresh(RSESS_OK, self.id_kind)? };
         let set_cookie = Some(parts.set_cookie.removal());
         Ok(Committed { status: self.leftover_status(), set_cookie })
     }
 }
 
 /// The header that names a record; none for one whose id cannot name any.
-fn header(parts: &Parts, payload: &Payload) -> Option<String> {
-    payload.session_id().map(|id| parts.set_cookie.header(&parts.codec.encode_id(&id)))
+fn header(parts: &Parts, payload: &Payload, until: UnixMillis) -> Option<String> {
+    let value = parts.format.encode_id(&payload.session_id()?, until)?;
+    Some(parts.set_cookie.header(&value))
 }
 
 /// A payload that exists for its data only.

@@ -73,6 +73,9 @@ pub enum rsess_status {
     RSESS_ERR_MALFORMED = 14,
     /// The cookie value carries no signature.
     RSESS_ERR_UNSIGNED = 15,
+    /// The cookie value is of another format or kind than the engine reads: of v1, say, with format
+    /// v2 and acceptV1Until past.
+    RSESS_ERR_OTHER_FORMAT = 16,
 
     /// The store failed in a way that has no number of its own.
     ///
@@ -267,6 +270,7 @@ impl From<DecodeError> for rsess_status {
             DecodeError::Expired => RSESS_ERR_EXPIRED,
             DecodeError::Legacy => RSESS_ERR_LEGACY,
             DecodeError::Malformed => RSESS_ERR_MALFORMED,
+            DecodeError::OtherFormat => RSESS_ERR_OTHER_FORMAT,
             DecodeError::Unsigned => RSESS_ERR_UNSIGNED,
             _ => RSESS_ERR_REFUSED,
         }
@@ -338,7 +342,7 @@ impl From<StoreError> for rsess_status {
 }
 
 /// All of them, by number.
-const NAMES: [(rsess_status, &CStr); 57] = [
+const NAMES: [(rsess_status, &CStr); 58] = [
     (RSESS_OK, c"RSESS_OK"),
     (RSESS_ERR_INVALID_ARGUMENT, c"RSESS_ERR_INVALID_ARGUMENT"),
     (RSESS_ERR_INVALID_ID, c"RSESS_ERR_INVALID_ID"),
@@ -354,6 +358,7 @@ const NAMES: [(rsess_status, &CStr); 57] = [
     (RSESS_ERR_LEGACY, c"RSESS_ERR_LEGACY"),
     (RSESS_ERR_MALFORMED, c"RSESS_ERR_MALFORMED"),
     (RSESS_ERR_UNSIGNED, c"RSESS_ERR_UNSIGNED"),
+    (RSESS_ERR_OTHER_FORMAT, c"RSESS_ERR_OTHER_FORMAT"),
     (RSESS_ERR_STORE, c"RSESS_ERR_STORE"),
     (RSESS_ERR_STORE_BUSY, c"RSESS_ERR_STORE_BUSY"),
     (RSESS_ERR_STORE_DISCONNECTED, c"RSESS_ERR_STORE_DISCONNECTED"),
@@ -489,7 +494,7 @@ mod tests {
     fn the_numbers_stay_what_they_are() {
         let numbers = NAMES.map(|(status, _)| status as c_int);
 
-        let expected = (0..=8).chain(10..=15).chain(20..=28).chain(30..=31).chain(40..=55);
+        let expected = (0..=8).chain(10..=16).chain(20..=28).chain(30..=31).chain(40..=55);
         let expected = expected.chain(60..=64).chain(70..=74).chain(100..=104);
         assert!(numbers.into_iter().eq(expected));
     }
@@ -502,6 +507,7 @@ mod tests {
             DecodeError::Legacy,
             DecodeError::Malformed,
             DecodeError::Unsigned,
+            DecodeError::OtherFormat,
         ]
         .map(rsess_status::from);
 

@@ -1,5 +1,5 @@
 // Runs the compiled tests under one Node: with the addon, and then once more without it those
-// whose outcome could depend on it.
+// whose outcome could depend on it, and those on every driver in the hardened format.
 //
 //   node scripts/test.mjs [topic ...]      build/<topic>.test.js, or all of them
 //
@@ -22,6 +22,8 @@ const WITHOUT_ADDON = [
   'config',
   'cookie-size',
   'express-session',
+  'hardened-codec',
+  'hardened-sessions',
   'hono',
   'hono-server',
   'lazy-payload',
@@ -44,6 +46,9 @@ const WITHOUT_ADDON = [
   'testing',
   'vectors',
 ]
+
+/** What runs on every driver, and so in the hardened format too. */
+const IN_V2 = ['lifetimes', 'outage', 'parallel-requests', 'regenerate-failures', 'session-api']
 
 /** Runs the tests under `node`, prints what they print, and answers the exit code. */
 export async function runTests(node, topics) {
@@ -68,15 +73,25 @@ export async function runTestsBriefly(node, topics) {
 /** Answers the first exit code that is not 0. SESSION_NATIVE=1: no silent way around the addon. */
 async function forEachWay(topics, run) {
   const withAddon = await run('1', testFiles(topics))
-  const files = testFiles(topics, WITHOUT_ADDON)
-  if (withAddon !== 0 || files.length === 0) return withAddon
-  console.log('\n--- without the addon')
-  return run('0', files)
+  if (withAddon !== 0) return withAddon
+  for (const [title, way, only] of [
+    ['in the hardened format', '1 v2', IN_V2],
+    ['without the addon', '0', WITHOUT_ADDON],
+    ['in the hardened format, without the addon', '0 v2', IN_V2],
+  ]) {
+    const files = testFiles(topics, only)
+    if (files.length === 0) continue
+    console.log(`\n--- ${title}`)
+    const code = await run(way, files)
+    if (code !== 0) return code
+  }
+  return 0
 }
 
 function startTests(node, way, files, stdio) {
   const options = ['--test', '--test-reporter=spec', `--test-timeout=${TIMEOUT_MS}`]
-  const env = { ...process.env, SESSION_NATIVE: way }
+  const [SESSION_NATIVE, SESSION_TEST_FORMAT = 'v1'] = way.split(' ')
+  const env = { ...process.env, SESSION_NATIVE, SESSION_TEST_FORMAT }
   return spawn(node, [...options, ...files], { stdio, env })
 }
 

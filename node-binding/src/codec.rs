@@ -15,6 +15,7 @@ use napi::Env;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 use rudder_session::{CookieCodec, KeyRing, LegacyCookies, UnixMillis, cookie};
+use zeroize::Zeroizing;
 
 use crate::bound::{BoundFunction, Call, Returned, Thrown};
 use crate::fault::Fault;
@@ -78,7 +79,10 @@ pub struct NativeCodec {
 /// @throws An error with the code `ERR_SESSION_CONFIG`.
 #[napi(catch_unwind)]
 pub fn create_codec(env: Env, secrets: Vec<String>) -> Result<NativeCodec> {
-    let ring = KeyRing::from_secrets(secrets).map_err(|it| Fault::from(it).into_error(env))?;
+    // Wiped when this ends; JavaScript keeps its own.
+    let secrets: Vec<_> = secrets.into_iter().map(Zeroizing::new).collect();
+    let ring = KeyRing::from_secrets(secrets.iter().map(|it| it.as_bytes()));
+    let ring = ring.map_err(|it| Fault::from(it).into_error(env))?;
     let codec = Rc::new(CookieCodec::new(ring));
     Ok(NativeCodec {
         sign: BoundFunction::new(&codec, sign),
@@ -156,7 +160,7 @@ fn load_id<'call>(codec: &CookieCodec, call: &Call<'call>) -> Outcome<'call> {
 }
 
 /// The value of a cookie, if there is one and it is not empty.
-fn find<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+pub(crate) fn find<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     cookie::find(header, name).filter(|value| !value.is_empty())
 }
 
@@ -172,10 +176,10 @@ fn legacy(call: &Call<'_>, index: usize) -> std::result::Result<LegacyCookies, T
 
 /// The texts of one call.
 #[derive(Default)]
-struct Buffers {
-    input: Vec<u8>,
+pub(crate) struct Buffers {
+    pub(crate) input: Vec<u8>,
     name: Vec<u8>,
-    output: Vec<u8>,
+    pub(crate) output: Vec<u8>,
 }
 
 thread_local! {
@@ -183,7 +187,7 @@ thread_local! {
 }
 
 /// Runs a call with the buffers of this thread. No call runs inside another.
-fn with_buffers<T>(call: impl FnOnce(&mut Buffers) -> T) -> T {
+pub(crate) fn with_buffers<T>(call: impl FnOnce(&mut Buffers) -> T) -> T {
     BUFFERS.with_borrow_mut(|buffers| {
         let result = call(buffers);
         for buffer in [&mut buffers.input, &mut buffers.name, &mut buffers.output] {

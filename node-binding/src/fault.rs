@@ -14,7 +14,7 @@
 use napi::bindgen_prelude::{Error, JsObjectValue, Object, Result};
 use napi::{Env, JsError, JsValue};
 use napi_derive::napi;
-use rudder_session::{ConfigError, OpenError, PayloadError, StoreError};
+use rudder_session::{ConfigError, EncodeError, OpenError, PayloadError, StoreError};
 
 /// How a call to a store failed.
 #[napi(object)]
@@ -96,6 +96,16 @@ impl From<ConfigError> for Fault {
 impl From<PayloadError> for Fault {
     fn from(error: PayloadError) -> Self {
         Self::new("ERR_SESSION_PAYLOAD", error)
+    }
+}
+
+impl From<EncodeError> for Fault {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::InvalidId => Self::new("ERR_SESSION_PAYLOAD", error),
+            EncodeError::Payload(error) => error.into(),
+            _ => Self::new("ERR_SESSION_STORE_INTERNAL", error),
+        }
     }
 }
 

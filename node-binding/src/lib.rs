@@ -22,6 +22,7 @@ mod answers;
 mod bound;
 mod codec;
 mod fault;
+mod hardened;
 #[cfg_attr(test, allow(dead_code, reason = "nothing is exported from the tests"))]
 #[allow(unreachable_pub, reason = "a function that napi exports must be `pub`")]
 mod members;

@@ -16,6 +16,8 @@ pub struct MemoryOptions {
     pub max_bytes: f64,
     /// Sessions that are kept, likewise; as many as there are bytes for if it is left out.
     pub max_entries: Option<f64>,
+    /// Whether the store gets hashes of ids of 256 bits in place of the ids; `false` if left out.
+    pub hash_ids: Option<bool>,
 }
 
 /// Settings of a store in a file.
@@ -29,6 +31,8 @@ pub struct FileOptions {
     pub durability: String,
     /// Milliseconds that one call may wait for the disk.
     pub deadline_ms: u32,
+    /// Whether the store gets hashes of ids of 256 bits in place of the ids; `false` if left out.
+    pub hash_ids: Option<bool>,
 }
 
 /// Settings of a store in Redis.
@@ -52,6 +56,8 @@ pub struct RedisOptions {
     pub pool_size: u32,
     /// Milliseconds that one call may take, the wait for a connection included.
     pub deadline_ms: u32,
+    /// Whether the store gets hashes of ids of 256 bits in place of the ids; `false` if left out.
+    pub hash_ids: Option<bool>,
 }
 
 impl From<MemoryOptions> for MemoryConfig {

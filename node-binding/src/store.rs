@@ -23,7 +23,7 @@ use napi::Env;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 use rudder_session::store::{
-    self, Metered, Regenerated, Reply, Request, StoreFigures, Submission, Updated,
+    self, HashedIds, Metered, Regenerated, Reply, Request, StoreFigures, Submission, Updated,
 };
 use rudder_session::{
     FileConfig, FileStore, MemoryStore, Payload, RedisStore, SessionId, Store, StoreError, Ttl,
@@ -128,8 +128,9 @@ pub fn create_memory_calls(
     options: MemoryOptions,
     #[napi(ts_arg_type = "(...settled: unknown[]) => void")] drain: Drain<'_>,
 ) -> Result<StoreCalls> {
+    let hash_ids = options.hash_ids;
     let store = MemoryStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
-    StoreCalls::new(env, Place::new(store?), &drain, Mode::AtOnce)
+    StoreCalls::new(env, Place::new(store?, hash_ids), &drain, Mode::AtOnce)
 }
 
 /// Makes a store in a file. Opens it, which repairs a file that was not closed in order.
@@ -141,10 +142,11 @@ pub fn create_file_calls(
     options: FileOptions,
     #[napi(ts_arg_type = "(...settled: unknown[]) => void")] drain: Drain<'_>,
 ) -> Result<StoreCalls> {
+    let hash_ids = options.hash_ids;
     let config = FileConfig::try_from(options)
         .map_err(|message| Fault::argument(message).into_error(env))?;
     let store = FileStore::open(config).map_err(|it| Fault::from(it).into_error(env))?;
-    let place = Place::new(store);
+    let place = Place::new(store, hash_ids);
     // Hooks run in reverse: before this one, calls under way have been waited for.
     env.add_env_cleanup_hook(Arc::downgrade(&place), |place| {
         if let Some(place) = place.upgrade() {
@@ -163,8 +165,9 @@ pub fn create_redis_calls(
     options: RedisOptions,
     #[napi(ts_arg_type = "(...settled: unknown[]) => void")] drain: Drain<'_>,
 ) -> Result<StoreCalls> {
+    let hash_ids = options.hash_ids;
     let store = RedisStore::new(options.into()).map_err(|it| Fault::from(it).into_error(env));
-    StoreCalls::new(env, Place::new(store?), &drain, Mode::Gather)
+    StoreCalls::new(env, Place::new(store?, hash_ids), &drain, Mode::Gather)
 }
 
 impl StoreCalls {
@@ -358,8 +361,9 @@ struct Place {
 }
 
 impl Place {
-    fn new(store: impl Store + 'static) -> Arc<Self> {
-        let store: Box<dyn Store> = Box::new(store);
+    fn new(store: impl Store + 'static, hash_ids: Option<bool>) -> Arc<Self> {
+        let store: Box<dyn Store> =
+            if hash_ids == Some(true) { Box::new(HashedIds::new(store)) } else { Box::new(store) };
         Arc::new(Self { store: Mutex::new(Some(Arc::new(Metered::new(store)))) })
     }
 

@@ -156,7 +156,8 @@ onEveryDriver((driver) => {
     if (driver.name !== 'cookie') return
     stopClock(t, T0)
     const payloadOf = async (changes: object) => {
-      const browser = new Browser(driver.middleware(changes))
+      // In the other format the expiry is no field of it.
+      const browser = new Browser(driver.middleware({ ...changes, format: 'v1' }))
       await browser.visit((session) => session.put('user', 1))
       return Buffer.from(browser.cookie?.split('.')[0] ?? '', 'base64url').toString()
     }

@@ -9,7 +9,9 @@
 
 import { inDevelopment } from './environment.js'
 import { SessionConfigError } from './errors.js'
-import { PLACEHOLDER_SECRET } from './secret.js'
+import { type FormatConfig, type ResolvedFormat, resolveFormat } from './format-config.js'
+import { readKeys, type SecretSource, type SessionKey } from './keys.js'
+import { flag, invalid, oneOf, positiveInteger, shown } from './refusals.js'
 import { expiresAtMs, ttlSecondsOf } from './time.js'
 
 /** Where the payload lives between requests. */
@@ -80,9 +82,12 @@ export interface FileConfig {
 }
 
 /** What every way to configure a session shares. */
-interface CommonConfig {
-  /** Keys the signatures. In a list the first one signs, and all of them verify. */
-  secret: string | string[]
+interface CommonConfig extends FormatConfig {
+  /**
+   * Keys the signatures: a text, or the environment variable or the file that it is in. In a list
+   * the first one signs, and all of them verify, each until its end if it has one.
+   */
+  secret: SecretSource
   /** Refuse signed cookies that carry no expiry. Concerns the `cookie` driver only. */
   rejectLegacyCookies?: boolean
   /** Looked at with the `redis` driver only. */
@@ -137,8 +142,9 @@ export interface SessionOptions extends CommonConfig {
 }
 
 /** A configuration that was checked. Passing it on cannot fail any more. */
-export interface ResolvedConfig extends SessionConfig {
-  secrets: string[]
+export interface ResolvedConfig extends Omit<SessionConfig, 'format'>, ResolvedFormat {
+  /** What `secret` was when the configuration was checked. */
+  keys: SessionKey[]
   /** Always there with the `redis` driver. */
   redis: ResolvedRedis | undefined
   memory: Required<MemoryConfig>
@@ -196,7 +202,8 @@ export function resolveConfig(config: SessionConfig, storeEmpty: boolean): Resol
 
   return {
     ...config,
-    secrets: checkSecrets(config.secret),
+    ...resolveFormat(config),
+    keys: readKeys(config.secret),
     redis: config.driver === 'redis' ? resolveRedis(config.redis ?? {}) : undefined,
     memory: resolveMemory(config.memory ?? {}),
     file: needsFile(config) ? resolveFile(config.file) : undefined,
@@ -219,19 +226,6 @@ export function checkLifetime(field: string, minutes: unknown): void {
 /** Above about 1e304 minutes there is no number left for the expiry. */
 function lastExpiry(minutes: number): number {
   return expiresAtMs(0, ttlSecondsOf(minutes))
-}
-
-function checkSecrets(secret: unknown): string[] {
-  const secrets: unknown[] = Array.isArray(secret) ? secret : [secret]
-  if (secrets.length === 0) throw invalid('secret', 'expected at least one')
-  for (const one of secrets) {
-    if (typeof one !== 'string') throw invalid('secret', 'expected a string or a list of strings')
-    if (one.trim() === '') throw invalid('secret', 'it is empty')
-    if (one.trim() === PLACEHOLDER_SECRET) {
-      throw invalid('secret', `"${PLACEHOLDER_SECRET}" is public, so anybody could forge a session`)
-    }
-  }
-  return secrets as string[]
 }
 
 function checkCookie(cookie: CookieConfig): void {
@@ -363,34 +357,6 @@ function urlOf({ host: given, port = 6379, password }: RedisConfig): string {
   const url = `redis://${login}${name}:${port}`
   if (!URL.canParse(url)) throw invalid('redis.host', 'expected a host name')
   return url
-}
-
-export function oneOf(field: string, value: unknown, allowed: readonly string[]): void {
-  if (!allowed.includes(value as string)) {
-    throw invalid(field, `expected one of ${allowed.join(', ')}, got ${shown(value)}`)
-  }
-}
-
-function positiveInteger(field: string, value: unknown): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 1) {
-    throw invalid(field, `expected a whole number of at least 1, got ${shown(value)}`)
-  }
-  return value as number
-}
-
-function flag(field: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw invalid(field, `expected a boolean, got ${shown(value)}`)
-  return value
-}
-
-/** Says which field is wrong, and how. */
-export function invalid(field: string, reason: string): SessionConfigError {
-  return new SessionConfigError(field, `[Rudder][session] Invalid ${field}: ${reason}.`)
-}
-
-/** A wrong value as an error message may show it: short, and on one line. */
-function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : String(value).slice(0, 40)
 }
 
 /** A token of RFC 9110, section 5.6.2. */

@@ -11,9 +11,9 @@
  * SessionStoreError, never a fresh payload: the session may be alive and well.
  */
 
-import { type Codec, openCodec, translated } from './codec.js'
-import { invalid, resolveConfig, resolveRedis, type SessionConfig } from './config.js'
-import { fromNative, SessionStoreError } from './errors.js'
+import { resolveConfig, resolveRedis, type SessionConfig } from './config.js'
+import { fromNative, SessionPayloadError, SessionStoreError } from './errors.js'
+import { idMaker } from './ids.js'
 import type { StoreStats } from './native.js'
 import {
   freshPayload,
@@ -23,6 +23,8 @@ import {
   type SessionPayload,
   type SessionRecord,
 } from './payload.js'
+import { invalid } from './refusals.js'
+import { type Decoded, type Outdated, SessionCodec } from './session-codec.js'
 import { type OpenStore, openFileStore, openMemoryStore, openRedisStore } from './store.js'
 import { expiresAtMs } from './time.js'
 
@@ -45,12 +47,13 @@ export const COMMIT = Symbol.for('rudderjs.session.commit')
 export interface TextDriver extends SessionDriver {
   /**
    * The text of the payload that the session cookie in a `Cookie` header stands for. `null` if
-   * the cookie is refused, `undefined` if there is none. No promise where none is needed.
+   * the cookie is refused, `undefined` if there is none. No promise where none is needed. A
+   * session whose cookie has to be made anew comes as an object.
    */
   [LOAD](cookieHeader: string): Loaded | Promise<Loaded>
 }
 
-export type Loaded = string | null | undefined
+export type Loaded = Decoded | undefined
 
 /** A driver that keeps nothing: the cookie value holds the payload. */
 export interface EncodingDriver extends TextDriver {
@@ -84,7 +87,8 @@ export interface RecordDriver extends TextDriver {
 
 /** What became of a payload. */
 export interface Commit {
-  cookieValue: string
+  /** `null` if none is to be sent: the id is one of v1, and its cookie stays what it is. */
+  cookieValue: string | null
   /** To save onto next time. */
   record: SessionRecord
   /** Whether the record under the old id may still be there. */
@@ -101,30 +105,33 @@ export function isEncodingDriver(driver: SessionDriver): driver is EncodingDrive
 
 /** The payload is in the cookie. A cookie that was sent once stays good until its expiry. */
 export class CookieDriver implements EncodingDriver {
-  readonly #codec: Codec
-  readonly #cookieName: string
-  readonly #rejectLegacy: boolean
+  readonly #codec: SessionCodec
+  readonly #newId: () => string
 
   constructor(config: SessionConfig) {
-    const { secrets, cookie, rejectLegacyCookies } = resolveConfig(config, true)
-    this.#codec = openCodec(secrets)
-    this.#cookieName = cookie.name
-    this.#rejectLegacy = rejectLegacyCookies
+    const resolved = resolveConfig(config, true)
+    this.#codec = new SessionCodec(resolved)
+    this.#newId = idMaker(resolved.format)
   }
 
   [LOAD](cookieHeader: string): Loaded {
-    return this.#codec.load(cookieHeader, this.#cookieName, Date.now(), this.#rejectLegacy)
+    return this.#codec.load(cookieHeader, Date.now())
   }
 
   async load(cookieValue: string | undefined): Promise<SessionPayload> {
-    if (!cookieValue) return freshPayload()
-    const text = this.#codec.decode(cookieValue, Date.now(), this.#rejectLegacy)
-    return (text === null ? null : parsePayload(text)) ?? freshPayload()
+    const text = cookieValue ? textOf(this.#codec.decode(cookieValue, Date.now())) : null
+    return (text === null ? null : parsePayload(text)) ?? freshPayload(this.#newId)
   }
 
   [ENCODE](toText: () => string, ttlSeconds: number): string {
     const text = toText()
-    return translated(() => this.#codec.encode(text, expiresAtMs(Date.now(), ttlSeconds)))
+    const nowMs = Date.now()
+    return this.#codec.encode(text, nowMs, expiresAtMs(nowMs, ttlSeconds))
+  }
+
+  /** Reads the secrets anew. See `SessionEngine.reload`. */
+  reload(): void {
+    this.#codec.reload()
   }
 
   async persist(payload: SessionPayload, ttlSeconds: number): Promise<string> {
@@ -136,30 +143,36 @@ export class CookieDriver implements EncodingDriver {
 
 /** The payload is in a store, and the cookie holds its signed id. */
 export class StoreDriver implements RecordDriver {
-  readonly #codec: Codec
-  readonly #cookieName: string
+  readonly #codec: SessionCodec
   readonly #open: OpenStore
   readonly #lastWriteWins: boolean
+  readonly #newId: () => string
 
   constructor(config: SessionConfig, open: OpenStore) {
-    const { secrets, cookie, lastWriteWins } = resolveConfig(config, true)
-    this.#codec = openCodec(secrets)
-    this.#cookieName = cookie.name
+    const resolved = resolveConfig(config, true)
+    this.#codec = new SessionCodec(resolved)
     this.#open = open
-    this.#lastWriteWins = lastWriteWins
+    this.#lastWriteWins = resolved.lastWriteWins
+    this.#newId = idMaker(resolved.format)
   }
 
   [LOAD](cookieHeader: string): Loaded | Promise<Loaded> {
-    const id = this.#codec.loadId(cookieHeader, this.#cookieName)
+    const id = this.#codec.loadId(cookieHeader, Date.now())
     if (id === undefined) return undefined
     // Verified first: a forged cookie must not cost the store a command.
-    return id ? this.#load(id) : null
+    if (!id) return null
+    return typeof id === 'string' ? this.#load(id) : this.#loadOutdated(id)
   }
 
   async load(cookieValue: string | undefined): Promise<SessionPayload> {
-    const id = cookieValue ? this.#codec.verify(cookieValue) : null
+    const id = cookieValue ? textOf(this.#codec.decodeId(cookieValue, Date.now())) : null
     const text = id ? await this.#load(id) : null
-    return (text === null ? null : loadedPayload(text)) ?? freshPayload()
+    return (text === null ? null : loadedPayload(text)) ?? freshPayload(this.#newId)
+  }
+
+  async #loadOutdated({ text: id, isV1 }: Outdated): Promise<Loaded> {
+    const text = await this.#load(id)
+    return text === null ? null : { text, isV1 }
   }
 
   /** A record that is gone does not pass its id on: a planted cookie would name the session. */
@@ -174,7 +187,7 @@ export class StoreDriver implements RecordDriver {
     ttlSeconds: number,
   ): Promise<Commit | null> {
     const record = { id, text: toText() }
-    const commit = { cookieValue: this.#codec.sign(id), record, oldRemains: false }
+    const commit = { cookieValue: this.#cookieValue(id, ttlSeconds), record, oldRemains: false }
     const write = this.#lastWriteWins ? this.#overwrite : this.#saveOnto
     try {
       const alive = await answered(() => write.call(this, base, record, ttlSeconds))
@@ -218,12 +231,24 @@ export class StoreDriver implements RecordDriver {
   /** Writes over whatever is there. */
   async persist(payload: SessionPayload, ttlSeconds: number): Promise<string> {
     const text = payloadText(payload)
+    const cookieValue = this.#cookieValue(payload.id, ttlSeconds)
+    if (cookieValue === null) throw new SessionPayloadError('payload has an id that is not of v2')
     await answered(() => this.#open.store.save(text, ttlSeconds, Date.now()))
-    return this.#codec.sign(payload.id)
+    return cookieValue
+  }
+
+  #cookieValue(id: string, ttlSeconds: number): string | null {
+    const nowMs = Date.now()
+    return this.#codec.encodeId(id, nowMs, expiresAtMs(nowMs, ttlSeconds))
   }
 
   async destroy(id: string): Promise<void> {
     await answered(() => this.#open.store.destroy(id))
+  }
+
+  /** Reads the secrets anew. See `SessionEngine.reload`. */
+  reload(): void {
+    this.#codec.reload()
   }
 
   /** What the store did so far. */
@@ -240,7 +265,8 @@ export class StoreDriver implements RecordDriver {
 /** Sessions of one process, gone when it ends. */
 export class MemoryDriver extends StoreDriver {
   constructor(config: SessionConfig) {
-    super(config, openMemoryStore(resolveConfig(config, true).memory))
+    const { memory, format } = resolveConfig(config, true)
+    super(config, openMemoryStore(memory, format === 'v2'))
   }
 }
 
@@ -248,17 +274,22 @@ export class MemoryDriver extends StoreDriver {
 export class FileDriver extends StoreDriver {
   /** @throws {SessionStoreError} with the code `ERR_SESSION_STORE_FILE` if it does not open. */
   constructor(config: SessionConfig) {
-    const { file } = resolveConfig(config, true)
+    const { file, format } = resolveConfig(config, true)
     if (!file) throw invalid('file.path', 'expected the path of a file')
-    super(config, openFileStore(file))
+    super(config, openFileStore(file, format === 'v2'))
   }
 }
 
 /** Sessions in Redis. Connects when first used, so Redis may start after the application. */
 export class RedisDriver extends StoreDriver {
   constructor(config: SessionConfig) {
-    super(config, openRedisStore(resolveRedis(config.redis ?? {})))
+    super(config, openRedisStore(resolveRedis(config.redis ?? {}), config.format === 'v2'))
   }
+}
+
+/** What a cookie value stands for, however old it is. */
+export function textOf(decoded: Decoded): string | null {
+  return typeof decoded === 'object' && decoded !== null ? decoded.text : decoded
 }
 
 async function answered<T>(call: () => Promise<T>): Promise<T> {

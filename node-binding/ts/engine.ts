@@ -8,6 +8,7 @@
 
 import type { DriverName, ResolvedConfig } from './config.js'
 import { CookieDriver, FileDriver, MemoryDriver, RedisDriver, StoreDriver } from './driver.js'
+import { idMaker } from './ids.js'
 import type { NativeStatus } from './load.js'
 import { Meter, type OperationStats, type OwnDriver } from './meter.js'
 import { nativeStatus, type StoreStats } from './native.js'
@@ -31,7 +32,10 @@ export class SessionEngine {
   readonly config: ResolvedConfig
   /** The driver, metered. */
   readonly driver: OwnDriver
+  readonly #unmetered: CookieDriver | StoreDriver
   readonly #store: StoreDriver | null
+  /** Makes the ids of its sessions. */
+  readonly newId: () => string
   readonly #meter: Meter
   #closed = false
 
@@ -42,6 +46,8 @@ export class SessionEngine {
   constructor(config: ResolvedConfig) {
     this.config = config
     const driver = createDriver(config)
+    this.#unmetered = driver
+    this.newId = idMaker(config.format)
     this.#store = driver instanceof StoreDriver ? driver : null
     this.#meter = new Meter(config.driver)
     this.driver = this.#meter.wrap(driver)
@@ -62,6 +68,16 @@ export class SessionEngine {
   }
 
   /**
+   * Reads the secrets anew from the files and environment variables that the configuration names,
+   * and goes on with these. Call it when they were changed, on a signal say: nothing is watched.
+   *
+   * @throws {SessionConfigError} if one of them is wrong. Then the keys stay what they are.
+   */
+  reload(): void {
+    this.#unmetered.reload()
+  }
+
+  /**
    * Ends connections and threads, unless another engine shares them. Twice is as good as once.
    *
    * A process ends by itself without this; tests and reloads have a use for it.
@@ -77,7 +93,7 @@ export class SessionEngine {
   }
 }
 
-function createDriver(config: ResolvedConfig): OwnDriver {
+function createDriver(config: ResolvedConfig): CookieDriver | StoreDriver {
   switch (config.driver) {
     case 'cookie':
       return new CookieDriver(config)

@@ -11,11 +11,12 @@
  */
 
 import expressSession from 'express-session'
-import { checkLifetime, type DriverName, oneOf, type SessionOptions } from './config.js'
+import { checkLifetime, type DriverName, type SessionOptions } from './config.js'
 import { fromNative } from './errors.js'
 import type { StoreStats } from './native.js'
 import { parsePayload, payloadText } from './payload.js'
 import { openFileStore, openMemoryStore, openRedisStore } from './raw.js'
+import { oneOf } from './refusals.js'
 import type { OpenStore } from './store.js'
 import { ttlSecondsOf } from './time.js'
 

@@ -35,13 +35,17 @@ export class LazyPayload {
   /** Of canonical text, what goes before the data: `{"id":".."`. */
   #head: string | null = null
 
-  private constructor(unread: string | null) {
+  /** Makes the id of a fresh one. */
+  readonly #newId: () => string
+
+  private constructor(unread: string | null, newId: () => string = randomUUID) {
     this.#unread = unread
+    this.#newId = newId
   }
 
   /** The payload in a text that a driver has loaded. `null` gives a fresh one. */
-  static loaded(text: string | null): LazyPayload {
-    const payload = new LazyPayload(text)
+  static loaded(text: string | null, newId?: () => string): LazyPayload {
+    const payload = new LazyPayload(text, newId)
     if (text === null) payload.#take(null)
     return payload
   }
@@ -58,7 +62,7 @@ export class LazyPayload {
   /** A bearer secret: never log it. */
   get id(): string {
     this.#look()
-    this.#id ??= this.#head === null ? randomUUID() : JSON.parse(this.#head.slice(ID_PLACE))
+    this.#id ??= this.#head === null ? this.#newId() : JSON.parse(this.#head.slice(ID_PLACE))
     return this.#id as string
   }
 

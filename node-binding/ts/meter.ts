@@ -48,7 +48,7 @@ export class Meter {
       [LOAD]: (cookieHeader) =>
         this.load.timed(
           () => driver[LOAD](cookieHeader),
-          (loaded) => typeof loaded === 'string',
+          (loaded) => (loaded ?? null) !== null,
         ),
       load: (cookieValue) =>
         this.load.timed(

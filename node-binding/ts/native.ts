@@ -8,6 +8,7 @@
 import type {
   createCodec,
   createFileCalls,
+  createHardenedCodec,
   createMemberFinder,
   createMemoryCalls,
   createRedisCalls,
@@ -29,6 +30,7 @@ export type {
 /** What the addon offers. */
 export interface NativeAddon {
   createCodec: Binary['createCodec']
+  createHardenedCodec: Binary['createHardenedCodec']
   createMemberFinder: Binary['createMemberFinder']
   NativeStore: NativeStores
 }
@@ -77,6 +79,7 @@ export function nativeStatus(): NativeStatus {
 /** What is in the binary. */
 export interface Binary {
   createCodec: typeof createCodec
+  createHardenedCodec: typeof createHardenedCodec
   createMemberFinder: typeof createMemberFinder
   createMemoryCalls: typeof createMemoryCalls
   createFileCalls: typeof createFileCalls
@@ -91,6 +94,7 @@ function loadOnce(): Loaded {
 function withPromises(binary: Binary): NativeAddon {
   return {
     createCodec: binary.createCodec,
+    createHardenedCodec: binary.createHardenedCodec,
     createMemberFinder: binary.createMemberFinder,
     NativeStore: {
       memory: (options) => new NativeStore((drain) => binary.createMemoryCalls(options, drain)),

@@ -17,8 +17,8 @@ export interface SessionPayload {
 }
 
 /** A session for a visitor without an acceptable cookie: a new id and nothing else. */
-export function freshPayload(): SessionPayload {
-  const payload = { id: randomUUID(), data: {}, flash_next: {} }
+export function freshPayload(newId: () => string = randomUUID): SessionPayload {
+  const payload = { id: newId(), data: {}, flash_next: {} }
   fresh.add(payload)
   return payload
 }

@@ -11,7 +11,14 @@ import type { SessionEngine } from './engine.js'
 import { SessionStoreError } from './errors.js'
 import { LazyPayload } from './lazy-payload.js'
 import { isDue } from './rolling.js'
-import { inheritFlash, putStamp, SessionInstance, saveSession } from './session-instance.js'
+import type { Outdated } from './session-codec.js'
+import {
+  inheritFlash,
+  putStamp,
+  renewSession,
+  SessionInstance,
+  saveSession,
+} from './session-instance.js'
 import { Stamp } from './stamp.js'
 import { ttlSecondsOf } from './time.js'
 
@@ -71,8 +78,13 @@ export function closeSession(session: SessionInstance): string | null | Promise<
 
 function withPayload(engine: SessionEngine, loaded: Loaded, header: string): SessionInstance {
   const { config, driver } = engine
+  if (typeof loaded === 'object' && loaded !== null) return withOutdated(engine, loaded, header)
   if (config.absoluteLifetime !== undefined) return withStamp(engine, loaded, header)
-  const session = new SessionInstance(LazyPayload.loaded(loaded ?? null), driver, config)
+  const session = new SessionInstance(
+    LazyPayload.loaded(loaded ?? null, engine.newId),
+    driver,
+    config,
+  )
   // No cookie at all: the visitor gets one, unless empty sessions are not stored. A cookie that
   // was refused is another matter: bots and scanners send those, and get nothing.
   if (loaded === undefined) session.markDirty()
@@ -80,8 +92,19 @@ function withPayload(engine: SessionEngine, loaded: Loaded, header: string): Ses
   return session
 }
 
+/** The same, of a session whose cookie has to be made anew: it is saved, changed or not. */
+function withOutdated(engine: SessionEngine, loaded: Outdated, header: string): SessionInstance {
+  const session = withPayload(engine, loaded.text, header)
+  renewSession(session, loaded.isV1 && engine.config.driver !== 'cookie')
+  return session
+}
+
 /** The same, of a session that ends at an instant of its own. */
-function withStamp(engine: SessionEngine, loaded: Loaded, header: string): SessionInstance {
+function withStamp(
+  engine: SessionEngine,
+  loaded: string | null | undefined,
+  header: string,
+): SessionInstance {
   const { config, driver } = engine
   const { absoluteLifetime = 0 } = config
   const { text, stamp } =
@@ -90,7 +113,7 @@ function withStamp(engine: SessionEngine, loaded: Loaded, header: string): Sessi
       : { text: null, stamp: Stamp.now(absoluteLifetime) }
   if (stamp.isOver) return withStamp(engine, null, header)
 
-  const session = new SessionInstance(LazyPayload.loaded(text), driver, config)
+  const session = new SessionInstance(LazyPayload.loaded(text, engine.newId), driver, config)
   putStamp(session, stamp)
   if (loaded === undefined) session.markDirty()
   // Once it lasts to its end there is nothing to prolong.

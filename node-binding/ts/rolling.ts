@@ -2,7 +2,7 @@
  * Decides whether a request prolongs a session that it does not change: once half of the
  * lifetime is over.
  *
- * A cookie with a payload says itself when it ends. Of a record in a store it is not known, so it
+ * A cookie with a payload, and any of v2, says itself when it ends. Of a record in a store it is not known, so it
  * is remembered here when this process last prolonged it; another process may do it once more.
  */
 
@@ -14,7 +14,9 @@ export function isDue({ config }: SessionEngine, cookieHeader: string): boolean 
   const cookieValue = findCookie(cookieHeader, config.cookie.name) ?? ''
   const now = Date.now()
   const half = expiresAtMs(now, ttlSecondsOf(config.lifetime) / 2)
-  if (config.driver === 'cookie') return (expiryOf(cookieValue) ?? 0) < half
+  if (config.driver === 'cookie' || config.format === 'v2') {
+    return (expiryOf(cookieValue) ?? 0) < half
+  }
 
   const last = prolonged.get(cookieValue)
   // Either way of a clock that was moved.
@@ -25,8 +27,15 @@ export function isDue({ config }: SessionEngine, cookieHeader: string): boolean 
   return true
 }
 
-/** The `exp` at the end of a signed envelope, in Unix ms; `null` of a legacy cookie. */
+/** When a cookie value ends, in Unix ms; `null` of a legacy cookie. It was verified. */
 function expiryOf(cookieValue: string): number | null {
+  const hardened = HARDENED.exec(cookieValue)
+  if (hardened) {
+    // Of the fields at the end only the signature, or the seal, differs in length.
+    const bytes = Buffer.from(cookieValue.slice(hardened[0].length), 'base64url')
+    const proofLength = hardened[1] === 's' ? 16 : 32
+    return Number(bytes.readBigUInt64BE(bytes.length - proofLength - 12))
+  }
   const payload = cookieValue.slice(0, cookieValue.lastIndexOf('.'))
   // From where four characters begin, or all bytes would be shifted.
   const start = Math.max(0, 4 * Math.floor((payload.length - TAIL_CHARS) / 4))
@@ -34,6 +43,8 @@ function expiryOf(cookieValue: string): number | null {
   const [, digits] = /,"exp":([\d.]+)\}$/.exec(tail) ?? []
   return digits === undefined ? null : Number(digits)
 }
+
+const HARDENED = /^v2([pis])\./
 
 /** Cookie values, oldest first, and half a lifetime after the instant they were prolonged at. */
 const prolonged = new Map<string, number>()

@@ -11,7 +11,6 @@
  * reads a request.
  */
 
-import { randomUUID } from 'node:crypto'
 import { type PlainObject, setOwn } from './bag.js'
 import type { SessionConfig } from './config.js'
 import { checkCookieSize } from './cookie-size.js'
@@ -24,6 +23,7 @@ import {
   type SessionDriver,
 } from './driver.js'
 import { SessionStoreError } from './errors.js'
+import { idMaker } from './ids.js'
 import { LazyPayload } from './lazy-payload.js'
 import { NestedChanges } from './nested-changes.js'
 import type { SessionPayload, SessionRecord } from './payload.js'
@@ -35,6 +35,7 @@ import { ttlSecondsOf } from './time.js'
 let saveNow: (session: SessionInstance) => string | null | Promise<string | null>
 let setStamp: (session: SessionInstance, stamp: Stamp) => void
 let leaveFlash: (session: SessionInstance) => void
+let renew: (session: SessionInstance, moves: boolean) => void
 
 /** The session of the current request. */
 export class SessionInstance {
@@ -53,6 +54,8 @@ export class SessionInstance {
   /** Whether there was a logout, after which a cookie without a session is taken back. */
   #isLoggedOut = false
   #stamp: Stamp | null = null
+  /** Whether it came with a cookie of v1, and gets an id of v2 when it is saved. */
+  #moves = false
   readonly #nested: NestedChanges | null
   readonly #driver: SessionDriver
   readonly #config: SessionConfig
@@ -75,7 +78,11 @@ export class SessionInstance {
     config: SessionConfig,
     outage: SessionStoreError,
   ): SessionInstance {
-    const session = new SessionInstance(LazyPayload.loaded(null), driver, config)
+    const session = new SessionInstance(
+      LazyPayload.loaded(null, idMaker(config.format)),
+      driver,
+      config,
+    )
     session.#outage = outage
     return session
   }
@@ -249,7 +256,8 @@ export class SessionInstance {
    */
   async regenerate(): Promise<void> {
     const old = this.#payload.id
-    this.#payload.id = randomUUID()
+    this.#payload.id = idMaker(this.#config.format)()
+    this.#moves = false
     this.#dirty = true
     if (this.#outage || this.#records) return
     this.#addLeftover(old)
@@ -284,7 +292,8 @@ export class SessionInstance {
     const { isFresh, record, id } = this.#payload
     if (!isFresh) this.#addLeftover(record?.id ?? id)
     if (this.#savedAs) this.#addLeftover(this.#savedAs.id)
-    this.#payload = LazyPayload.loaded(null)
+    this.#payload = LazyPayload.loaded(null, idMaker(this.#config.format))
+    this.#moves = false
     this.#flashNext = {}
     this.#savedAs = null
     this.#everSaved = false
@@ -352,6 +361,12 @@ export class SessionInstance {
     leaveFlash = (session) => {
       session.reflash()
       session.#dirty = false
+      // The client would not learn of the new id.
+      session.#moves = false
+    }
+    renew = (session, moves) => {
+      session.#moves = moves
+      session.#dirty = true
     }
   }
 
@@ -370,6 +385,10 @@ export class SessionInstance {
     const ttlSeconds = this.#stamp === null ? lifetimeSeconds : this.#stamp.cap(lifetimeSeconds)
     // It came to its end while it was in use.
     if (ttlSeconds <= 0) return null
+    if (this.#moves) {
+      this.#payload.id = idMaker(this.#config.format)()
+      this.#moves = false
+    }
     const records = this.#records
     if (records) return this.#commit(records, ttlSeconds)
     if (!isEncodingDriver(this.#driver)) return this.#persist(ttlSeconds)
@@ -415,7 +434,9 @@ export class SessionInstance {
 
     if (commit.oldRemains && base) this.#addLeftover(base.id)
     this.#savedAs = commit.record
-    const text = setCookieText(commit.cookieValue, this.#config.cookie, ttlSeconds)
+    const { cookieValue } = commit
+    const text =
+      cookieValue === null ? null : setCookieText(cookieValue, this.#config.cookie, ttlSeconds)
     try {
       await this.#removeLeftovers()
     } catch (error) {
@@ -464,6 +485,15 @@ export function saveSession(session: SessionInstance): string | null | Promise<s
 /** Says when the session began. Of one whose text was taken from its record by that stamp. */
 export function putStamp(session: SessionInstance, stamp: Stamp): void {
   setStamp(session, stamp)
+}
+
+/**
+ * Has a session saved, changed or not, since its cookie has to be made anew.
+ *
+ * @param moves Whether it gets a new id, too.
+ */
+export function renewSession(session: SessionInstance, moves: boolean): void {
+  renew(session, moves)
 }
 
 /** Passes the flash of the previous request on, which by itself is no reason to save. */

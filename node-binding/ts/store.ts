@@ -22,9 +22,13 @@ export interface OpenStore extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** A store in this process. Never shared: two applications in one process must not mix. */
-export function openMemoryStore(memory: ResolvedConfig['memory']): OpenStore {
-  const store = create(() => native().NativeStore.memory(memory))
+/**
+ * A store in this process. Never shared: two applications in one process must not mix.
+ *
+ * @param hashIds Whether the store gets hashes in place of ids of v2, as in the others here.
+ */
+export function openMemoryStore(memory: ResolvedConfig['memory'], hashIds = false): OpenStore {
+  const store = create(() => native().NativeStore.memory({ ...memory, hashIds }))
   return openStore(store, () => store.close())
 }
 
@@ -33,12 +37,15 @@ export function openMemoryStore(memory: ResolvedConfig['memory']): OpenStore {
  *
  * @throws {SessionStoreError} with the code `ERR_SESSION_STORE_FILE` if it does not open.
  */
-export function openFileStore(file: NonNullable<ResolvedConfig['file']>): OpenStore {
+export function openFileStore(
+  file: NonNullable<ResolvedConfig['file']>,
+  hashIds = false,
+): OpenStore {
   const { durability, deadlineMs } = file
   const path = resolve(file.path)
-  return share(['file', path, durability, deadlineMs], () => {
+  return share(['file', path, durability, deadlineMs, hashIds], () => {
     try {
-      return native().NativeStore.file({ path, durability, deadlineMs })
+      return native().NativeStore.file({ path, durability, deadlineMs, hashIds })
     } catch (error) {
       const known = fromNative(error)
       if (!(known instanceof SessionStoreError)) throw known
@@ -50,9 +57,10 @@ export function openFileStore(file: NonNullable<ResolvedConfig['file']>): OpenSt
 }
 
 /** A store in Redis, shared with whoever opened one with the same settings. */
-export function openRedisStore(redis: ResolvedRedis): OpenStore {
+export function openRedisStore(redis: ResolvedRedis, hashIds = false): OpenStore {
   const { url, ca, sentinels, cluster, minReplicas, prefix, poolSize, deadlineMs } = redis
-  const options = { url, sentinels, cluster, minReplicas, prefix, poolSize, deadlineMs }
+  const common = { url, sentinels, cluster, minReplicas, prefix, poolSize, deadlineMs }
+  const options = { ...common, hashIds }
   return share(['redis', ca, ...Object.values(options)], () =>
     create(() => native().NativeStore.redis(ca === undefined ? options : { ...options, ca })),
   )

@@ -13,12 +13,14 @@
 //!   memory            MemoryStore: this process, bounded
 //!   file              FileStore: one file, no server
 //!   redis             RedisStore: batches of commands over a pool of connections
+//!   hashed_ids        HashedIds: keeps ids of 256 bits out of any store
 //!   metered           Metered: counts and times the calls of any store
 //! ```
 
 mod destroy_session;
 mod file;
 mod future;
+mod hashed_ids;
 mod incidents;
 #[cfg(test)]
 mod interleavings;
@@ -36,6 +38,7 @@ mod update;
 
 pub use file::{Durability, FileConfig, FileStore};
 pub use future::Pending;
+pub use hashed_ids::HashedIds;
 pub use memory::{MemoryConfig, MemoryStore};
 pub use metered::{LATENCY_BUCKETS, Metered, OperationFigures, StoreFigures};
 pub use redis::{RedisConfig, RedisStore};

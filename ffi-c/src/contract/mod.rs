@@ -2,6 +2,7 @@
 
 mod calls;
 mod files;
+mod formats;
 mod layout;
 mod pointers;
 mod queues;

@@ -14,6 +14,9 @@ import { STORES } from './addon.js'
 import { config } from './pipeline.js'
 import { RedisServer } from './redis-server.js'
 
+/** Of the cookies of all drivers: the suites hold in the hardened format, too. */
+const FORMAT = process.env.SESSION_TEST_FORMAT
+
 /** What a suite gets. The functions work inside tests only. */
 export interface DriverUnderTest {
   name: DriverName
@@ -55,6 +58,7 @@ function onDrivers(names: DriverName[], suite: (driver: DriverUnderTest) => void
       const configured = (changes: Partial<SessionConfig> = {}) =>
         config({
           driver: name,
+          ...(FORMAT === 'v2' ? { format: FORMAT } : {}),
           ...(server ? { redis: { url: server.url, deadlineMs: 10_000 } } : {}),
           ...(folder ? { file: { path: join(folder, 'sessions.redb') } } : {}),
           ...changes,

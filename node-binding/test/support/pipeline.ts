@@ -83,4 +83,7 @@ export function cookieValueOf(setCookie: string): string {
   return pair.slice(pair.indexOf('=') + 1)
 }
 
+/** The ids of either format. */
+export const NEW_ID = /^([0-9a-f-]{36}|[A-Za-z0-9_-]{43})$/
+
 export const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

@@ -90,16 +90,25 @@ function mac(key: KeyObject, text: string): Buffer {
 }
 
 /** The bytes that `text` spells in base64url, in the one spelling that there is; else `null`. */
-function bytesOf(text: string): Buffer | null {
+export function bytesOf(text: string): Buffer | null {
   // Node reads padding, other alphabets and stray bits too, but never writes them.
   const bytes = Buffer.from(text, 'base64url')
   return bytes.toString('base64url') === text ? bytes : null
 }
 
 function keyOf(secret: string): KeyObject {
+  checkSecret(secret)
+  const bytes = Buffer.from(secret, 'utf8')
+  const key = createSecretKey(bytes)
+  // That is a copy. The string itself JavaScript cannot wipe.
+  bytes.fill(0)
+  return key
+}
+
+/** @throws an error with the code `ERR_SESSION_CONFIG` for what the addon refuses, too. */
+export function checkSecret(secret: string): void {
   if (secret === '') throw misuse('secret: secret must not be empty')
   if (secret === PLACEHOLDER_SECRET) {
     throw misuse('secret: secret is the public placeholder; set one of your own')
   }
-  return createSecretKey(Buffer.from(secret, 'utf8'))
 }

@@ -11,8 +11,8 @@
 import { createHash } from 'node:crypto'
 import * as core from '@rudderjs/core'
 import type { SessionConfig } from '../config.js'
-import { invalid } from '../config.js'
 import { inProduction } from '../environment.js'
+import { invalid } from '../refusals.js'
 import { resolveSessionSecret } from '../secret.js'
 import { Session } from '../session.js'
 import { addFlashToPages } from './flash-pages.js'
@@ -53,7 +53,7 @@ function configured(): SessionConfig {
   if (typeof config !== 'object' || config === null) {
     throw invalid('config', 'there is no config/session.ts, or it exports nothing')
   }
-  if (Array.isArray(config.secret)) return config
+  if (typeof config.secret === 'object' && config.secret !== null) return config
   return { ...config, secret: resolveSessionSecret(config.secret, process.env.APP_KEY, notice) }
 }
 
