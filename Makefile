@@ -33,7 +33,7 @@ test: test-rust test-c test-node test-pack ## Run all tests: Rust, C, Node, pack
 .PHONY: test-rust
 test-rust: redis-server ## Run the tests of the engine and those that cross crates
 	cargo build -p rudder-session-ffi
-	cargo test -p rudder-session -p rudder-session-node -p rudder-session-tests
+	cargo test -p rudder-session -p rudder-session-cli -p rudder-session-node -p rudder-session-tests
 
 .PHONY: test-c
 test-c: redis-server c-tools addon ts ## Run the tests of the C library, and of its examples in C, C++, Python, Go and PHP
