@@ -94,16 +94,15 @@ pub(crate) fn of_info(info: &str) -> Vec<Check> {
         });
     }
     if let Some(appends) = field("aof_enabled") {
-        let saved = field("rdb_last_save_time").is_some_and(|at| at != "0");
         checks.push(match appends {
             "1" => Check::new("durability", Finding::Well, "appends to a file".to_owned()),
-            _ if saved => Check::new(
+            // When it has last saved says nothing: a server that never saves tells its start.
+            _ => Check::new(
                 "durability",
                 Finding::Doubtful,
-                "snapshots only: a crash forgets logins, and logouts, since the last one"
+                "no append-only file: a crash forgets logins, and logouts, since the last snapshot"
                     .to_owned(),
             ),
-            _ => Check::new("durability", Finding::Doubtful, "a restart forgets all".to_owned()),
         });
     }
     checks
@@ -160,7 +159,7 @@ mod tests {
     #[test]
     fn a_server_that_forgets_sessions_is_doubtful() {
         let info = "redis_version:7.0.15\r\nmaxmemory:1000\r\nmaxmemory_policy:allkeys-lru\r\n\
-                    aof_enabled:0\r\nrdb_last_save_time:0\r\n";
+                    aof_enabled:0\r\n";
 
         assert_eq!(
             findings(info),
