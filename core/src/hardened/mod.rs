@@ -315,7 +315,8 @@ impl HardenedCodec {
 
     /// The part of a value of v1 that a key vouches for, if such are accepted.
     fn verify_v1<'a>(&self, value: &'a [u8], now: UnixMillis) -> Result<&'a [u8], DecodeError> {
-        if self.accept_v1_until.is_none_or(|until| now > until) {
+        // One that names another kind is that kind's, whatever else somebody has signed.
+        if self.accept_v1_until.is_none_or(|until| now > until) || Kind::is_tagged(value) {
             return Err(DecodeError::OtherFormat);
         }
         let all = std::iter::once(&self.primary).chain(&self.retired);
