@@ -64,11 +64,7 @@ impl SessionId {
 
     /// The bytes of an id of the hardened format; `None` of any other.
     pub(crate) fn to_bytes(&self) -> Option<[u8; HARDENED_BYTES]> {
-        let mut bytes = [0; HARDENED_BYTES];
-        let fits = self.0.len() == HARDENED_LEN;
-        let decoded = fits
-            && URL_SAFE_NO_PAD.decode(self.0.as_bytes(), bytes.as_mut_slice().as_out()).is_ok();
-        decoded.then_some(bytes)
+        hardened_bytes(self.0.as_bytes())
     }
 
     /// What a store knows an id of the hardened format by: an `h`, and its hash. `None` of any
@@ -109,6 +105,14 @@ impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionId(***)")
     }
+}
+
+/// The bytes that the text of an id of the hardened format spells; `None` of any other text.
+pub(crate) fn hardened_bytes(text: &[u8]) -> Option<[u8; HARDENED_BYTES]> {
+    let mut bytes = [0; HARDENED_BYTES];
+    let fits = text.len() == HARDENED_LEN;
+    let decoded = fits && URL_SAFE_NO_PAD.decode(text, bytes.as_mut_slice().as_out()).is_ok();
+    decoded.then_some(bytes)
 }
 
 /// Random bytes of an id of the hardened format, and the characters that they take.

@@ -11,7 +11,7 @@ use napi::Env;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 use rudder_session::{
-    HardenedCodec, HardenedConfig, HardenedKey, LegacyCookies, Origin, SessionId, UnixMillis,
+    HardenedCodec, HardenedConfig, HardenedKey, LegacyCookies, Origin, UnixMillis,
 };
 use zeroize::Zeroizing;
 
@@ -154,25 +154,26 @@ fn load<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
 }
 
 fn encode_id<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
-    let id = call.with_text(0, SessionId::parse)?;
-    let expires_at = time(call, 1)?;
-    let id = id.ok_or_else(|| Fault::from(rudder_session::EncodeError::InvalidId))?;
-    let value = own.codec.encode_id(&id, expires_at).map_err(Fault::from)?;
-    call.return_ascii(value.as_bytes())
+    with_buffers(|Buffers { input, output, .. }| {
+        call.text(0, input)?;
+        let expires_at = time(call, 1)?;
+        own.codec.encode_id_into(input, expires_at, output).map_err(Fault::from)?;
+        call.return_ascii(output)
+    })
 }
 
 fn decode_id<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
-    with_buffers(|Buffers { input, .. }| {
+    with_buffers(|Buffers { input, output, .. }| {
         call.text(0, input)?;
-        decoded_id(own, call, input)
+        decoded_id(own, call, input, output)
     })
 }
 
 fn load_id<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
-    with_buffers(|Buffers { input, .. }| {
+    with_buffers(|Buffers { input, output, .. }| {
         call.text(0, input)?;
         match find(input, own.cookie_name.as_bytes()) {
-            Some(value) => decoded_id(own, call, value),
+            Some(value) => decoded_id(own, call, value, output),
             None => Ok(call.return_undefined()),
         }
     })
@@ -191,14 +192,16 @@ fn decoded<'call>(
     }
 }
 
-fn decoded_id<'call>(own: &Codec, call: &Call<'call>, value: &[u8]) -> Outcome<'call> {
-    let now = time(call, 1)?;
-    // What is no text was never ours.
-    let decoded = str::from_utf8(value).map(|value| own.codec.decode_id(value, now));
-    match decoded {
-        Ok(Ok((id, Origin::Primary))) => call.return_ascii(id.as_str().as_bytes()),
-        Ok(Ok((id, origin))) => outdated(call, id.as_str(), origin),
-        Ok(Err(_)) | Err(_) => call.return_null(),
+fn decoded_id<'call>(
+    own: &Codec,
+    call: &Call<'call>,
+    value: &[u8],
+    output: &mut Vec<u8>,
+) -> Outcome<'call> {
+    match own.codec.decode_id_into(value, time(call, 1)?, output) {
+        Ok(Origin::Primary) => call.return_ascii(output),
+        Ok(origin) => outdated(call, &String::from_utf8_lossy(output), origin),
+        Err(_) => call.return_null(),
     }
 }
 

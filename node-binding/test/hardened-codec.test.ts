@@ -145,6 +145,10 @@ for (const [name, make] of Object.entries(makers)) {
       assert.deepEqual(codec.decode(value, NOW), { text: payload, isV1: true })
       assert.deepEqual(codec.decodeId(idValue, NOW), { text: uuid, isV1: true })
       assert.equal(codec.decodeId(v1.sign('../a'), NOW), null)
+      for (const tag of ['v2p', 'v2i', 'v2s']) {
+        assert.equal(codec.decode(v1.sign(`${tag}.${value.slice(0, -44)}`), NOW), null, tag)
+        assert.equal(codec.decodeId(v1.sign(`${tag}.a`), NOW), null, tag)
+      }
       assert.equal(codec.decode(value, NOW + 1), null)
       assert.equal(codec.decodeId(idValue, NOW + 1), null)
       assert.equal(open({ secrets: [OTHER] }).decode(value, NOW), null)

@@ -32,6 +32,12 @@ impl Kind {
         }
     }
 
+    /// Whether a value has the tag of one of them.
+    pub(super) fn is_tagged(value: &[u8]) -> bool {
+        let kinds = [Self::Id, Self::Payload, Self::Sealed];
+        kinds.into_iter().any(|kind| value.starts_with(kind.tag().as_bytes()))
+    }
+
     /// What its key is derived for.
     pub(super) const fn purpose(self) -> &'static str {
         match self {

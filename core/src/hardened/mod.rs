@@ -26,7 +26,7 @@ use crate::codec::{LegacyCookies, accept};
 use crate::envelope;
 use crate::error::{ConfigError, DecodeError, EncodeError};
 use crate::payload::Payload;
-use crate::session_id::{HARDENED_BYTES, SessionId};
+use crate::session_id::{HARDENED_BYTES, SessionId, hardened_bytes};
 use crate::signature::{self, Text};
 use crate::time::UnixMillis;
 use key::RingKey;
@@ -226,11 +226,29 @@ impl HardenedCodec {
     ///
     /// [`EncodeError::InvalidId`] for an id that is not of this format.
     pub fn encode_id(&self, id: &SessionId, expires_at: UnixMillis) -> Result<String, EncodeError> {
-        let bytes = id.to_bytes().ok_or(EncodeError::InvalidId)?;
+        let mut value = Vec::new();
+        self.encode_id_into(id.as_str().as_bytes(), expires_at, &mut value)?;
+        // Base64url behind a tag.
+        Ok(String::from_utf8(value).unwrap_or_default())
+    }
+
+    /// [`encode_id`](Self::encode_id) into a buffer, which loses what it held, from the text of an
+    /// id.
+    ///
+    /// # Errors
+    ///
+    /// Those of `encode_id`.
+    pub fn encode_id_into(
+        &self,
+        id: &[u8],
+        expires_at: UnixMillis,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let id = hardened_bytes(id).ok_or(EncodeError::InvalidId)?;
         let trailer = layout::trailer(expires_at, self.primary.id);
-        let mut value = String::new();
-        append_signed(&self.primary.session_id, Kind::Id, &bytes, trailer, &mut value);
-        Ok(value)
+        out.clear();
+        append_signed(&self.primary.session_id, Kind::Id, &id, trailer, out);
+        Ok(())
     }
 
     /// Decodes a cookie value that carries the id of a session.
@@ -244,24 +262,44 @@ impl HardenedCodec {
         value: &str,
         now: UnixMillis,
     ) -> Result<(SessionId, Origin), DecodeError> {
-        let Some(text) = value.strip_prefix(Kind::Id.tag()) else {
-            let signed = self.verify_v1(value.as_bytes(), now)?;
+        let mut text = Vec::new();
+        let origin = self.decode_id_into(value.as_bytes(), now, &mut text)?;
+        let id = str::from_utf8(&text).ok().and_then(SessionId::parse);
+        Ok((id.ok_or(DecodeError::Malformed)?, origin))
+    }
+
+    /// [`decode_id`](Self::decode_id) into a buffer, which loses what it held: the text of the id.
+    ///
+    /// # Errors
+    ///
+    /// Those of `decode_id`. Of `out` nothing is to be used then.
+    pub fn decode_id_into(
+        &self,
+        value: &[u8],
+        now: UnixMillis,
+        out: &mut Vec<u8>,
+    ) -> Result<Origin, DecodeError> {
+        out.clear();
+        let Some(text) = value.strip_prefix(Kind::Id.tag().as_bytes()) else {
+            let signed = self.verify_v1(value, now)?;
             let id = str::from_utf8(signed).ok().and_then(SessionId::parse);
-            return Ok((id.ok_or(DecodeError::Malformed)?, Origin::V1));
+            out.extend_from_slice(id.ok_or(DecodeError::Malformed)?.as_str().as_bytes());
+            return Ok(Origin::V1);
         };
-        let key_id = layout::key_id(Kind::Id, text.as_bytes())?;
         let mut bytes = [0; HARDENED_BYTES + TRAILER_LEN + Kind::Id.proof_len()];
         if text.len() != URL_SAFE_NO_PAD.encoded_length(bytes.len()) {
             return Err(DecodeError::BadSignature);
         }
-        let decoded = URL_SAFE_NO_PAD.decode(text.as_bytes(), bytes.as_mut_slice().as_out());
+        let decoded = URL_SAFE_NO_PAD.decode(text, bytes.as_mut_slice().as_out());
         decoded.map_err(|_| DecodeError::BadSignature)?;
 
-        let named = self.named(key_id, now).map(|(key, origin)| (&key.session_id, origin));
+        let (id, trailer) = bytes[..HARDENED_BYTES + TRAILER_LEN].split_at(HARDENED_BYTES);
+        let key_id = trailer.last_chunk().ok_or(DecodeError::BadSignature)?;
+        let named = self.named(*key_id, now).map(|(key, origin)| (&key.session_id, origin));
         let (_, origin) = verify(named, Kind::Id, &bytes)?;
+        URL_SAFE_NO_PAD.encode_append(id, out);
         expire(Kind::Id, &mut bytes, now)?;
-        let id = bytes.first_chunk().ok_or(DecodeError::Malformed)?;
-        Ok((SessionId::of_bytes(id), origin))
+        Ok(origin)
     }
 
     /// The keys with this id that are still good: one, as good as always.
@@ -277,7 +315,8 @@ impl HardenedCodec {
 
     /// The part of a value of v1 that a key vouches for, if such are accepted.
     fn verify_v1<'a>(&self, value: &'a [u8], now: UnixMillis) -> Result<&'a [u8], DecodeError> {
-        if self.accept_v1_until.is_none_or(|until| now > until) {
+        // One that names another kind is that kind's, whatever else somebody has signed.
+        if self.accept_v1_until.is_none_or(|until| now > until) || Kind::is_tagged(value) {
             return Err(DecodeError::OtherFormat);
         }
         let all = std::iter::once(&self.primary).chain(&self.retired);

@@ -175,6 +175,22 @@ fn a_value_of_v1_is_accepted_until_the_date_and_never_after() {
 }
 
 #[test]
+fn what_has_a_tag_is_never_read_as_a_value_of_v1_though_a_key_signed_it_there() {
+    let v1 = CookieCodec::new(KeyRing::from_secrets([SECRET]).expect("legal"));
+    let envelope = v1.encode(&payload(1), LATER);
+    let codec = codec(HardenedConfig { accept_v1_until: Some(NOW), ..config(&[SECRET]) });
+    for tag in ["v2p.", "v2i.", "v2s."] {
+        let value = v1.sign(&format!("{tag}{}", &envelope[..envelope.len() - 44]));
+
+        assert!(v1.verify(&value).is_ok());
+        assert!(codec.decode(&value, NOW).is_err(), "{tag}");
+        assert!(codec.decode_id(&value, NOW).is_err(), "{tag}");
+    }
+    let refused = codec.decode(&v1.sign("v2i.abc"), NOW);
+    assert_eq!(refused, Err(DecodeError::OtherFormat));
+}
+
+#[test]
 fn legacy_cookies_of_v1_are_refused_if_they_are_to_be() {
     let v1 = CookieCodec::new(KeyRing::from_secrets([SECRET]).expect("legal"));
     let value = v1.sign(&URL_SAFE_NO_PAD.encode_to_string(payload(1).as_json()));

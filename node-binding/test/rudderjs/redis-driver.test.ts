@@ -53,6 +53,29 @@ async function withServer(t: TestContext) {
 
 const PAYLOAD = { id: ID, data: { user: 1 }, flash_next: { ok: true } }
 
+test('with format v2 a client that was put in sees the hash of the id only', async () => {
+  const driver = new RedisDriver(config({ driver: 'redis', format: 'v2' }))
+  const client = new FakeClient()
+  driver.clientPromise = Promise.resolve(client)
+  const { id } = await driver.load(undefined)
+
+  const cookie = await driver.persist({ ...PAYLOAD, id }, 7200)
+  const loaded = await driver.load(cookie)
+  await driver.destroy(id)
+
+  assert.match(id, /^[A-Za-z0-9_-]{43}$/)
+  assert.deepEqual(loaded, { ...PAYLOAD, id })
+  const [[, name], ...others] = client.commands as [unknown[], unknown[]]
+  assert.match(String(name), /^session:h[A-Za-z0-9_-]{43}$/)
+  assert.deepEqual(
+    others.map(([, other]) => other),
+    [name, name],
+  )
+  assert.ok(!JSON.stringify(client.commands).includes(id))
+  assert.equal((await driver.load(`${cookie}A`)).data.user, undefined)
+  await assert.rejects(driver.persist(PAYLOAD, 7200), { code: 'ERR_SESSION_PAYLOAD' })
+})
+
 test('a client that was put in gets one SET, one GET and one DEL', async () => {
   const { driver, client } = withClient('app:')
 

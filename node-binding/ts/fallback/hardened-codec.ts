@@ -90,7 +90,7 @@ export class FallbackHardenedCodec {
     const now = checkInstant(nowMs)
     const kind = this.#sealPaddedTo === undefined ? 'payload' : 'sealed'
     if (!cookieValue.startsWith(TAGS[kind])) {
-      if (now > this.#acceptV1UntilMs) return null
+      if (!this.#acceptsV1(cookieValue, now)) return null
       const text = this.#v1.decode(cookieValue, now, this.#rejectLegacy)
       return text === null ? null : { text, isV1: true }
     }
@@ -113,7 +113,7 @@ export class FallbackHardenedCodec {
   readonly decodeId = (cookieValue: string, nowMs: number): Decoded => {
     const now = checkInstant(nowMs)
     if (!cookieValue.startsWith(TAGS.id)) {
-      if (now > this.#acceptV1UntilMs) return null
+      if (!this.#acceptsV1(cookieValue, now)) return null
       const text = this.#v1.verify(cookieValue)
       return text === null || !isRecordId(text) ? null : { text, isV1: true }
     }
@@ -125,6 +125,11 @@ export class FallbackHardenedCodec {
   readonly loadId = (cookieHeader: string, nowMs: number): Decoded | undefined => {
     const value = findCookie(cookieHeader, this.#cookieName)
     return value ? this.decodeId(value, nowMs) : undefined
+  }
+
+  /** One that names another kind is that kind's, whatever else somebody has signed. */
+  #acceptsV1(value: string, now: number): boolean {
+    return now <= this.#acceptV1UntilMs && !TAGGED.test(value)
   }
 
   #decoded(text: string, opened: Opened | null): Decoded {
@@ -184,6 +189,8 @@ interface Opened {
 }
 
 const TAGS = { id: 'v2i.', payload: 'v2p.', sealed: 'v2s.' } as const
+
+const TAGGED = /^v2[pis]\./
 
 const PURPOSES = { id: 'signed id', payload: 'signed payload', sealed: 'sealed payload' } as const
 
