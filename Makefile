@@ -85,6 +85,10 @@ bench: redis-server ## Run all benches: codec, C library, stores, stores next to
 bench-peers: redis-server ## Compare loads from Redis with others' (PEERS="--rounds 20 load/256")
 	cargo run --release $(PEERS_CRATE) -- $(PEERS)
 
+.PHONY: bench-guard
+bench-guard: valgrind ## Fail if a hot path takes 3 % more instructions than it did (UPDATE=1 writes what it takes now)
+	@cargo run --release --quiet -p rudder-session-benches --bin guard
+
 .PHONY: bench-growth
 bench-growth: ## Fill the memory and the file store with a million sessions: room, speed, opening
 	cargo run --release --quiet -p rudder-session-benches --bin growth
@@ -155,6 +159,13 @@ c-tools:
 		echo "not here:$$missing: installing"; \
 		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq $$missing; }
+
+.PHONY: valgrind
+valgrind:
+	@command -v valgrind >/dev/null || { \
+		echo "valgrind is not here: installing it"; \
+		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq valgrind; }
 
 # The tests start servers of their own; they need the program only.
 .PHONY: redis-server
