@@ -2,12 +2,13 @@
 
 import autocannon from 'autocannon'
 
-process.on('message', async ({ url, cookie, CONNECTIONS, ROUND_SECONDS }) => {
+process.on('message', async ({ url, cookies, seconds }) => {
+  let connection = 0
   const { requests, latency, duration, non2xx, errors } = await autocannon({
     url,
-    headers: { cookie },
-    connections: CONNECTIONS,
-    duration: ROUND_SECONDS,
+    connections: cookies.length,
+    setupClient: (client) => client.setHeaders({ cookie: cookies[connection++] }),
+    duration: seconds,
     sampleInt: 100,
   })
   process.send({

@@ -3,7 +3,8 @@
 //   node http/main.mjs [word ...]      only the comparisons whose name has a word in it
 //
 //   this process --starts--> server.mjs     one for each way to keep a session, none idle
-//                --starts--> load.mjs       autocannon, 64 connections, one request each at a time
+//                --starts--> load.mjs       autocannon: 64 connections, each with a session of its
+//                                           own and one request at a time
 //
 // All servers of a framework take turns, round after round. Prints a table, and writes
 // target/bench/http.json: an array of { name, ours, peer, unit, ratio, spread }, where a ratio above
@@ -72,11 +73,12 @@ async function startServer(framework, kind, redisPort) {
   const settings = [framework, kind.name, `${redisPort}`]
   const child = fork(new URL('server.mjs', import.meta.url), settings, { env })
   const [port] = await once(child, 'message')
-  const cookie = await logIn(port, kind)
-  return { kind, child, port, cookie, rounds: {} }
+  const cookies = []
+  while (cookies.length < CONNECTIONS) cookies.push(await logIn(port, kind))
+  return { kind, child, port, cookies, rounds: {} }
 }
 
-/** The cookie of a session of 500 bytes; checks that it is one. */
+/** The cookie of a new session of 500 bytes; checks that it is one. */
 async function logIn(port, { name, peerOf, ours }) {
   const login = await fetch(`http://127.0.0.1:${port}/login`)
   const cookie = login.headers
@@ -90,9 +92,9 @@ async function logIn(port, { name, peerOf, ours }) {
   return cookie
 }
 
-async function underLoad({ child, port, cookie, kind }, route) {
+async function underLoad({ child, port, cookies, kind }, route) {
   const before = await cpuUs(child)
-  load.send({ url: `http://127.0.0.1:${port}/${route}`, cookie, CONNECTIONS, ROUND_SECONDS })
+  load.send({ url: `http://127.0.0.1:${port}/${route}`, cookies, seconds: ROUND_SECONDS })
   const [{ requests, perSecond, p99Ms, bad }] = await once(load, 'message')
   if (bad > 0) throw new Error(`${kind.name}: ${bad} of ${requests} requests failed`)
   return { perSecond, p99Ms, serverCpuUs: ((await cpuUs(child)) - before) / requests }
