@@ -160,7 +160,8 @@ impl Options {
         while let Some(argument) = arguments.next() {
             let mut number = || arguments.next().and_then(|it| it.parse().ok());
             match argument.as_str() {
-                "--rounds" => options.rounds = number().expect("--rounds N") as usize,
+                // Of fewer there is no spread.
+                "--rounds" => options.rounds = number().expect("--rounds N").max(3) as usize,
                 "--window" => {
                     options.window = Duration::from_millis(number().expect("--window MS"));
                 }

@@ -52,7 +52,7 @@ const CHAPTERS: [(&str, &str, &str, &str); 6] = [
     (
         "http",
         "HTTP servers",
-        "A server in a process of its own, 64 connections from another process; sessions of some 500 B. \
+        "A server in a process of its own, 64 connections from another process, each with a session of its own of some 500 B. \
          `read` answers one key, `write` counts in the session. `serverCpuUs` is processor time of \
          all threads of the server for a request; server, load and Redis share two cores, so that is \
          what requests per second follow from. Compared with `none` as well: what a session costs. What \
