@@ -76,14 +76,18 @@ lint: $(NPM_STAMP) ## Check formatting, clippy, types and TypeScript style
 	cd $(NODE) && npm run lint
 
 .PHONY: bench
-bench: redis-server ## Run all benches: codec, C library, stores, stores next to others; some seven minutes
+bench: redis-server ## Run all benches: codec, C library, stores, and those of others; under twenty minutes
 	cargo build --release -p rudder-session-ffi
 	cargo bench -p rudder-session-benches
 	@$(MAKE) bench-peers
 
 .PHONY: bench-peers
-bench-peers: redis-server ## Compare loads from Redis with others' (PEERS="--rounds 20 load/256")
+bench-peers: redis-server ## Compare cookies, payloads and loads from Redis with others' (PEERS="--rounds 20 load/256")
 	cargo run --release $(PEERS_CRATE) -- $(PEERS)
+
+.PHONY: bench-guard
+bench-guard: valgrind ## Fail if a hot path takes 3 % more instructions than it did (UPDATE=1 writes what it takes now)
+	@cargo run --release --quiet -p rudder-session-benches --bin guard
 
 .PHONY: bench-growth
 bench-growth: ## Fill the memory and the file store with a million sessions: room, speed, opening
@@ -92,6 +96,21 @@ bench-growth: ## Fill the memory and the file store with a million sessions: roo
 .PHONY: bench-node
 bench-node: redis-server addon ts $(NODE_BENCHES_STAMP) ## Compare the Node package with what it replaces (BENCH="codec redis")
 	cd $(NODE_BENCHES) && node main.mjs $(BENCH)
+
+.PHONY: bench-http
+bench-http: redis-server addon ts $(NODE_BENCHES_STAMP) ## Compare HTTP servers with no session, another package's and ours (HTTP="express hono")
+	cd $(NODE_BENCHES) && node http/main.mjs $(HTTP)
+
+.PHONY: bench-flame
+bench-flame: redis-server ## Sample the two hottest paths with perf, for the report's flame graphs
+	@sh benches/report/sample.sh
+
+.PHONY: bench-report
+bench-report: ## Write benches/REPORT.md and target/bench/report.json; runs what was not run yet
+	@[ -f target/bench/peers.json ] || $(MAKE) bench-peers
+	@[ -f target/bench/node.json ] || $(MAKE) bench-node
+	@[ -f target/bench/http.json ] || $(MAKE) bench-http
+	@cargo run --release --quiet $(PEERS_CRATE) --bin report
 
 .PHONY: install
 install: ## Install the C library, its headers and packages (PREFIX=/usr/local, DESTDIR=, PROFILE=release)
@@ -155,6 +174,13 @@ c-tools:
 		echo "not here:$$missing: installing"; \
 		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq $$missing; }
+
+.PHONY: valgrind
+valgrind:
+	@command -v valgrind >/dev/null || { \
+		echo "valgrind is not here: installing it"; \
+		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq valgrind; }
 
 # The tests start servers of their own; they need the program only.
 .PHONY: redis-server

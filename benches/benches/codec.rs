@@ -16,9 +16,10 @@ use std::hint::black_box;
 use base64_simd::URL_SAFE_NO_PAD;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
-use rudder_session::{DecodeError, LegacyCookies, Origin, SessionId};
+use rudder_session::{DecodeError, LegacyCookies, Origin, Payload, SessionId};
 use rudder_session_benches::{ID_BYTES, NOW, PAYLOAD_BYTES, SECRET};
 use rudder_session_benches::{codec, codec_after_two_rotations, hardened_codec, payload, text};
+use serde::Deserialize;
 use sha2::Sha256;
 
 fn sign_and_verify(c: &mut Criterion) {
@@ -30,12 +31,15 @@ fn sign_and_verify(c: &mut Criterion) {
         let forged = format!("{value}.{}", flip_first_bit(&signed[len + 1..]));
         assert_eq!(codec.verify(&signed), Ok(&*value));
         assert_eq!(rotated.verify(&signed), Ok(&*value));
-        assert_eq!(codec.verify(&forged), Err(DecodeError::BadSignature));
+        for codec in [&codec, &rotated] {
+            assert_eq!(codec.verify(&forged), Err(DecodeError::BadSignature));
+        }
 
         run(c, "codec/sign", len, || codec.sign(black_box(&value)));
         run(c, "codec/verify", len, || codec.verify(black_box(&signed)));
         run(c, "codec/verify_with_the_third_key", len, || rotated.verify(black_box(&signed)));
         run(c, "codec/refuse", len, || codec.verify(black_box(&forged)));
+        run(c, "codec/refuse_with_three_keys", len, || rotated.verify(black_box(&forged)));
     }
 }
 
@@ -61,6 +65,11 @@ fn encode_and_decode(c: &mut Criterion) {
         assert_eq!(codec.decode(&value, NOW, LegacyCookies::Reject), Ok(payload.clone()));
 
         run(c, "codec/encode", len, || codec.encode(black_box(&payload), NOW));
+        let rotated = codec_after_two_rotations();
+        assert_eq!(rotated.decode(&value, NOW, LegacyCookies::Reject), Ok(payload.clone()));
+        run(c, "codec/decode_with_the_third_key", len, || {
+            rotated.decode(black_box(&value), NOW, LegacyCookies::Reject)
+        });
         run(c, "codec/decode", len, || codec.decode(black_box(&value), NOW, LegacyCookies::Reject));
     }
 }
@@ -122,6 +131,17 @@ fn mac(c: &mut Criterion) {
     }
 }
 
+/// What the payloads here hold, read as a type by simd-json.
+#[derive(Deserialize)]
+struct Item {
+    sku: String,
+    #[serde(rename = "name")]
+    _name: String,
+    count: u32,
+    #[serde(rename = "price")]
+    _price: f64,
+}
+
 fn payloads(c: &mut Criterion) {
     for len in PAYLOAD_BYTES {
         let mut payload = payload(len);
@@ -133,6 +153,14 @@ fn payloads(c: &mut Criterion) {
         changed.put("visits", &2_u32).expect("serialisable");
         assert_eq!(changed.get_json("visits"), Some("2"));
 
+        let text = payload.as_json().to_owned();
+        assert_eq!(Payload::parse(&*text), Ok(payload.clone()));
+        run(c, "payload/parse", len, || Payload::parse(black_box(&*text)));
+        if payload.get_json("cart0").is_some() {
+            let cart = payload.get::<Vec<Item>>("cart0").expect("items").expect("it is there");
+            assert_eq!((cart.len(), &*cart[0].sku, cart[0].count), (1, "A-1047", 2));
+            run(c, "payload/get_struct", len, || payload.get::<Vec<Item>>(black_box("cart0")));
+        }
         run(c, "payload/get_json", len, || payload.get_json(black_box("visits")).map(str::len));
         run(c, "payload/get_u32", len, || payload.get::<u32>(black_box("visits")));
         run(c, "payload/put_u32", len, || changed.put(black_box("visits"), &black_box(3_u32)));

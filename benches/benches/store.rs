@@ -10,20 +10,25 @@
 //! - `merge`: an update onto a record that another request has changed.
 //!
 //! Each caller has a session of its own, of 500 bytes, and looks at every result. `file` commits
-//! to the disk before it answers, `file_eventual` does not. `redis_tcp` and `redis_unix` are one
-//! server. How others do is in `benches/peers`.
+//! to the disk before it answers, `file_eventual` does not. The Redis ones are one server:
+//! `redis_tcp_1ms` is a millisecond further away, and with `redis_tcp_unbatched` each call has one
+//! of eight connections to itself, so that none goes with another. How others do is in
+//! `benches/peers`.
 
-use std::sync::{Arc, Barrier};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
-use rudder_session::store::{Durability, Updated};
+use rudder_session::store::{Durability, Reply, Request, Updated};
 use rudder_session::{
-    FileConfig, FileStore, MemoryStore, Payload, RedisConfig, RedisStore, Store, Ttl,
+    FileConfig, FileStore, MemoryStore, Payload, RedisConfig, RedisStore, Store, StoreError, Ttl,
+    UnixMillis,
 };
 use rudder_session_benches::{NOW, session};
 use rudder_session_tests::redis_server::{RedisServer, TempDir};
+use rudder_session_tests::slow_link::SlowLink;
 
 const CALLERS: [usize; 4] = [1, 16, 64, 256];
 const PAYLOAD_BYTES: usize = 500;
@@ -49,12 +54,16 @@ fn main() {
         let config = FileConfig { durability, ..FileConfig::at(dir.path().join(name)) };
         FileStore::open(config).expect("the directory is writable")
     };
-    let stores: [(&str, Arc<dyn Store>); 5] = [
+    let link = SlowLink::start(server.port(), Duration::from_millis(1));
+    let far = format!("redis://127.0.0.1:{}", link.port());
+    let stores: [(&str, Arc<dyn Store>); 7] = [
         ("memory", Arc::new(MemoryStore::new(Default::default()).expect("legal"))),
         ("file", Arc::new(file("immediate", Durability::Immediate))),
         ("file_eventual", Arc::new(file("eventual", Durability::Eventual))),
         ("redis_tcp", Arc::new(redis(server.url()))),
         ("redis_unix", Arc::new(redis(server.unix_url()))),
+        ("redis_tcp_1ms", Arc::new(redis(far))),
+        ("redis_tcp_unbatched", Arc::new(Unbatched::new(|| redis(server.url())))),
     ];
     for (name, store) in &stores {
         let mut bench = |operation: &str, work: &(dyn Fn(&dyn Store, &Caller, u64) + Sync)| {
@@ -88,6 +97,26 @@ fn main() {
         });
     }
     criterion.final_summary();
+}
+
+/// A store with eight connections where no call goes with another.
+struct Unbatched {
+    stores: Vec<Mutex<RedisStore>>,
+    next: AtomicUsize,
+}
+
+impl Unbatched {
+    fn new(store: impl Fn() -> RedisStore) -> Self {
+        let stores = (0..RedisConfig::default().pool_size).map(|_| Mutex::new(store())).collect();
+        Self { stores, next: AtomicUsize::new(0) }
+    }
+}
+
+impl Store for Unbatched {
+    fn call(&self, request: Request, now: UnixMillis) -> Result<Reply, StoreError> {
+        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.stores.len();
+        self.stores[at].lock().expect("no panic").call(request, now)
+    }
 }
 
 /// A session, and what becomes of it.

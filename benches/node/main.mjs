@@ -3,13 +3,14 @@
 //   node main.mjs [word ...]      only the groups of rows whose name has a word in it
 //
 // Prints a table, and writes target/bench/node.json: an array of
-// { name, peer, ours, theirs, unit, ratio }, where a ratio above 1 means that ours is better.
+// { name, peer, ours, theirs, unit, ratio, spread }, where a ratio above 1 means that ours is better, and
+// the spread is that of the ratios of neighbours in time.
 //
 // A group of rows is a file in rows/ that exports an async generator of rows. A row has `target`
 // as well: the ratio that it should reach.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
+import { writeRows } from './result.mjs'
 import { codecRows } from './rows/codec.mjs'
 import { cookieRequestRows } from './rows/cookie-request.mjs'
 import { delayedRedisRows, redisRows } from './rows/redis.mjs'
@@ -20,8 +21,6 @@ const GROUPS = {
   redis: redisRows,
   'delayed-redis': delayedRedisRows,
 }
-
-const RESULT = new URL('../../target/bench/node.json', import.meta.url)
 
 const words = process.argv.slice(2)
 const names = Object.keys(GROUPS).filter(
@@ -39,15 +38,16 @@ for (const name of names) {
     if (row.ratio < target) missed += 1
     console.log(line(row, target))
   }
+  // After each group: what was measured stays if the next one is interrupted.
+  writeRows('node.json', rows)
 }
 console.log(`\n${rows.length} rows, ${missed} below their target`)
-mkdirSync(new URL('.', RESULT), { recursive: true })
-writeFileSync(RESULT, `${JSON.stringify(rows, null, 2)}\n`)
 
 /** Of a rate more is better, of a time less. */
-function withRatio({ name, peer, ours, theirs, unit }) {
+function withRatio({ name, peer, ours, theirs, unit, spread }) {
   const ratio = unit.endsWith('/s') ? ours / theirs : theirs / ours
-  return { name, peer, ours: rounded(ours), theirs: rounded(theirs), unit, ratio: rounded(ratio) }
+  const [a, b, c, d] = [ours, theirs, ratio, spread].map(rounded)
+  return { name, peer, ours: a, theirs: b, unit, ratio: c, spread: d }
 }
 
 function rounded(value) {

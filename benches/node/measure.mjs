@@ -14,7 +14,8 @@ export function inTurns(ours, theirs) {
     for (const side of sides) side.slices.push(nanoseconds(side.call, side.calls) / side.calls)
   }
   const [first, second] = sides.map(({ slices }) => quantile(slices, 0.2))
-  return { ours: first, theirs: second, unit: 'ns' }
+  const ratios = spread(sides[0].slices, sides[1].slices)
+  return { ours: first, theirs: second, unit: 'ns', spread: ratios }
 }
 
 /** The same for functions that give promises. Each call waits for the one before. */
@@ -25,7 +26,14 @@ export async function inTurnsAsync(ours, theirs) {
     for (const { call, slices } of sides) slices.push(await slice(call, ASYNC_CALLS))
   }
   const [first, second] = sides.map(({ slices }) => quantile(slices, 0.2))
-  return { ours: first / 1000, theirs: second / 1000, unit: 'us' }
+  const ratios = spread(sides[0].slices, sides[1].slices)
+  return { ours: first / 1000, theirs: second / 1000, unit: 'us', spread: ratios }
+}
+
+/** From the lower to the upper quartile of the ratios of neighbours. */
+export function spread(ours, theirs) {
+  const ratios = ours.map((value, n) => theirs[n] / value)
+  return quantile(ratios, 0.75) - quantile(ratios, 0.25)
 }
 
 export function quantile(values, part) {

@@ -2,7 +2,7 @@
 
 import * as clients from '../clients.mjs'
 import { sessionsFor, underLoad } from '../load.mjs'
-import { quantile } from '../measure.mjs'
+import { quantile, spread } from '../measure.mjs'
 import { startDelayProxy, startRedis } from '../servers.mjs'
 
 const BYTES = 500
@@ -105,6 +105,7 @@ function good(rounds) {
     mainThreadUs: of('mainThreadUs', GOOD_ROUND),
     p50: of('p50', GOOD_ROUND),
     p99: of('p99', GOOD_ROUND),
+    rounds,
   }
 }
 
@@ -119,12 +120,17 @@ const PEERS = { autopipelining: 'ioredis autopipelining' }
 
 function row(measured, callers, variant, peer, figure, target, where = '') {
   const [label, unit] = FIGURES[figure]
+  const [ours, theirs] = [variant, peer].map((name) =>
+    measured[name].rounds.map((round) => round[figure]),
+  )
   return {
     name: `redis, ${variant}, ${callers} callers${where}: ${label}`,
     peer: PEERS[peer] ?? peer,
     ours: measured[variant][figure],
     theirs: measured[peer][figure],
     unit,
+    // Of rates more is better: their ratio is the other way round.
+    spread: unit.endsWith('/s') ? spread(theirs, ours) : spread(ours, theirs),
     target,
   }
 }

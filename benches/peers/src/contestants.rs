@@ -8,6 +8,7 @@
 //!            r2d2, stock   the same, tested by a PING, as it is if nobody says otherwise
 //!            fred          tasks over a pool of pipelining clients
 //!            multiplexed   tasks over the redis crate's one connection
+//!            and the session stores of frameworks, see [`frameworks`](crate::frameworks)
 //! ```
 //!
 //! All have TCP_NODELAY. Each compares what it loads with what is stored.
@@ -25,10 +26,12 @@ use rudder_session::{
 };
 use tokio::runtime::Runtime;
 
+use crate::frameworks::{ActixSession, TowerSessions};
 use crate::round::{self, Mix, Turn};
 
-const SESSIONS: usize = 1000;
-const TTL_SECONDS: u64 = 7200;
+/// As many sessions as these bytes hold, between 32 and a thousand.
+const BYTES_OF_ALL_SESSIONS: usize = 16 << 20;
+pub(crate) const TTL_SECONDS: u64 = 7200;
 const NOW: UnixMillis = UnixMillis::new(1_700_000_000_000);
 
 /// What is loaded and saved.
@@ -51,15 +54,22 @@ impl Sessions {
             assert_eq!(payload.as_json().len(), len);
             Session { key: format!("session:{}", id.as_str()), id, payload }
         };
-        Self((0..SESSIONS).map(session).collect())
+        let count = (BYTES_OF_ALL_SESSIONS / len).clamp(32, 1000);
+        Self((0..count).map(session).collect())
     }
 
     pub(crate) fn key(&self, number: usize) -> &str {
         &self.0[number].key
     }
 
+    /// The one value of each session's data.
+    pub(crate) fn carts(&self) -> impl Iterator<Item = &str> {
+        let carts = self.0.iter().map(|it| it.payload.get_json("cart"));
+        carts.map(|it| unquoted(it.expect("it is there")))
+    }
+
     fn of(&self, number: usize) -> &Session {
-        &self.0[number % SESSIONS]
+        &self.0[number % self.0.len()]
     }
 }
 
@@ -102,8 +112,29 @@ pub(crate) fn all(port: u16, pool_size: u32, sessions: &Arc<Sessions>) -> Vec<Bo
         Box::new(ours(Kind::Start)),
         Box::new(Fred::new(&url, pool_size, runtime(), sessions)),
         Box::new(Multiplexed::new(port, runtime(), sessions)),
+        Box::new(TowerSessions::new(&url, pool_size, runtime(), sessions)),
+        Box::new(ActixSession::new(&url, runtime(), sessions)),
         Box::new(ours(Kind::Submit)),
     ]
+}
+
+/// Connected clients of fred's, as its documentation recommends for speed.
+pub(crate) fn fred_pool(url: &str, pool_size: u32, runtime: &Runtime) -> fred::clients::Pool {
+    runtime.block_on(async {
+        let config = Config::from_url(url).expect("legal");
+        let mut builder = fred::types::Builder::from_config(config);
+        builder.with_connection_config(|it| {
+            it.tcp = TcpConfig { nodelay: Some(true), ..TcpConfig::default() };
+        });
+        let pool = builder.build_pool(pool_size as usize).expect("legal");
+        pool.init().await.expect("the server is up");
+        pool
+    })
+}
+
+/// What is between the quotes of a JSON string without escapes.
+fn unquoted(json: &str) -> &str {
+    &json[1..json.len() - 1]
 }
 
 fn ttl() -> Ttl {
@@ -232,16 +263,7 @@ struct Fred {
 
 impl Fred {
     fn new(url: &str, pool_size: u32, runtime: Arc<Runtime>, sessions: &Arc<Sessions>) -> Self {
-        let pool = runtime.block_on(async {
-            let config = Config::from_url(url).expect("legal");
-            let mut builder = fred::types::Builder::from_config(config);
-            builder.with_connection_config(|it| {
-                it.tcp = TcpConfig { nodelay: Some(true), ..TcpConfig::default() };
-            });
-            let pool = builder.build_pool(pool_size as usize).expect("legal");
-            pool.init().await.expect("the server is up");
-            pool
-        });
+        let pool = fred_pool(url, pool_size, &runtime);
         Self { pool, runtime, sessions: Arc::clone(sessions) }
     }
 }
