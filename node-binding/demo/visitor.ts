@@ -47,10 +47,9 @@ export async function logIn(session: SessionInstance, name: string, unixMs: numb
   session.put('user', { name, since: unixMs })
 }
 
-/** Empties the session and gives it a new id, so that nothing of the visitor stays behind. */
+/** Nothing of the visitor stays behind, and no request that is under way brings it back. */
 export async function logOut(session: SessionInstance): Promise<void> {
-  session.flush()
-  await session.regenerate()
+  await session.logout()
 }
 
 /** One line for every product, in the order of the shelf. */

@@ -10,6 +10,7 @@ import { Breaker } from '../dist/fallback/breaker.js'
 import { fallback } from '../dist/fallback/index.js'
 import { native } from '../dist/native.js'
 import { NativeStore } from '../dist/native-store.js'
+import { until } from './support/garbage.js'
 import { listen } from './support/misbehaving-server.js'
 import { RedisServer, type RespClient } from './support/redis-server.js'
 import { damaged, spelledData, spelledPayload } from './support/spellings.js'
@@ -28,6 +29,20 @@ before(async () => {
 after(async () => {
   client.close()
   await server.stop()
+})
+
+test('a store that is dropped without being closed leaves no connection', GUARD, async () => {
+  const others = await client.connections()
+  const drop = async () => {
+    const options = { url: server.url, prefix: 'dropped:', poolSize: 1, deadlineMs: 10_000 }
+    const store = new NativeStore((drain) => createRedisCalls(options, drain))
+    assert.equal(await store.load('a', NOW), null)
+    assert.equal(await client.connections(), others + 1)
+  }
+
+  await drop()
+
+  await until(async () => (await client.connections()) === others)
 })
 
 function memoryStore(maxBytes = 1 << 20): NativeStore {

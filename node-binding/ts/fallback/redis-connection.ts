@@ -7,7 +7,7 @@
  *                                              never used again, the next call makes another one
  *
  * ioredis comes from the application: it is an optional peer dependency. An idle connection keeps
- * no process alive.
+ * no process alive, and ends with whoever was dropped without `end`.
  */
 
 import { createRequire } from 'node:module'
@@ -60,6 +60,7 @@ export class RedisConnection {
   end(): void {
     if (this.#opened) cut(this.#opened.client)
     this.#opened = null
+    DROPPED.unregister(this)
   }
 
   async #try<T>(call: Call, act: (client: Redis) => Promise<T>): Promise<T> {
@@ -79,8 +80,7 @@ export class RedisConnection {
   async #once<T>(act: (client: Redis) => Promise<T>): Promise<T> {
     // One that the server has closed meanwhile says so.
     if (this.#opened?.client.status === 'end') this.#opened = null
-    this.#opened ??= this.#open()
-    const opened = this.#opened
+    const opened = this.#opened ?? this.#connect()
     let isReady = false
     try {
       await opened.ready
@@ -91,6 +91,13 @@ export class RedisConnection {
       if (!inStep && this.#opened === opened) this.end()
       throw isReady && !isReply(error) ? LOST : error
     }
+  }
+
+  #connect(): Opened {
+    this.#opened = this.#open()
+    DROPPED.unregister(this)
+    DROPPED.register(this, this.#opened.client, this)
+    return this.#opened
   }
 }
 
@@ -175,6 +182,9 @@ function unreachable(reason: unknown): SessionStoreError {
 function firstWord(error: Error): string {
   return error.message.split(' ', 1)[0] as string
 }
+
+/** Connections and their clients, which live as long as their sockets otherwise. */
+const DROPPED = new FinalizationRegistry<Redis>(cut)
 
 /** The connection ended in the middle of a call, or is no good. */
 const LOST = Symbol('connection lost')
