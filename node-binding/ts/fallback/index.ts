@@ -45,7 +45,7 @@ export function fallback(reason: string): Binary {
 function callsTo(
   store: RecordStore,
   { hashIds }: { hashIds?: boolean },
-  drain: (settled: unknown[]) => void,
+  drain: (...settled: unknown[]) => void,
 ): FallbackCalls {
   return new FallbackCalls(hashIds ? new HashedIds(store) : store, drain)
 }
