@@ -12,7 +12,8 @@ use std::ffi::{CString, c_char, c_int};
 
 use rudder_session_core::{ConfigError, DecodeError, OpenError, PayloadError, StoreError};
 
-use crate::boundary::{Out, boundary, lend, peek, take_back};
+use crate::boundary::{boundary, lend, peek, take_back};
+use crate::out::Out;
 use crate::status::rsess_status::{self, *};
 use crate::status::{rsess_category, rsess_status_category, rsess_status_is_retryable};
 
