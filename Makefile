@@ -43,6 +43,10 @@ test-c: redis-server c-tools addon ts ## Run the tests of the C library, and of 
 test-c-fuzz: c-tools ## Fuzz the C functions with libFuzzer (SECONDS_OF_FUZZING=600)
 	sh ffi-c/tests/fuzz/run.sh
 
+.PHONY: test-c-threads
+test-c-threads: c-tools ## Run threads through the C functions under ThreadSanitizer (OPERATIONS=20000)
+	sh ffi-c/tests/tsan/run.sh
+
 .PHONY: test-node
 test-node: redis-server addon ts $(NODE_VERSIONS_STAMP) ## Run the tests of the addon, the fallback and the TypeScript on Node 20, 22 and 24
 	cd $(NODE) && npm run test:nodes

@@ -3,19 +3,16 @@
 //! ```text
 //!   pointer, length --bytes, text--> slice        NULL, alignment and length are checked here;
 //!   pointer         --borrowed---->  reference    that they point at something is the caller's
-//!   pointer         --Out-->         a place that is written once, on success
-//!   pointer         --SizedOut-->    the same, of which the caller may know the first part only
 //!   value --lend--> pointer --take_back--> value  what the caller owns in between
 //!   Arc --lend_shared--> pointer --share--> Arc   the same, with a count of the owners
 //! ```
 //!
-//! Knows nothing of sessions. What a lifetime `'a` stands for here is the duration of the call:
+//! Knows nothing of sessions. Where results go is `out`'s. What a lifetime `'a` stands for here is the duration of the call:
 //! nothing that is borrowed from the caller is kept.
 
 use std::ffi::c_char;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -167,119 +164,6 @@ pub(crate) unsafe fn peek<'a, T>(pointer: *const T) -> Option<&'a T> {
     unsafe { borrowed(pointer) }.ok()
 }
 
-/// A place of the caller's that is to be written once.
-pub(crate) struct Out<T>(NonNull<T>);
-
-impl<T> Out<T> {
-    /// # Safety
-    ///
-    /// `place` is NULL, misaligned, or valid for writes of a `T` for as long as this value lives.
-    pub(crate) unsafe fn new(place: *mut T) -> Result<Self, rsess_status> {
-        let aligned = Some(place).filter(|place| place.is_aligned());
-        aligned.and_then(NonNull::new).map(Self).ok_or(RSESS_ERR_INVALID_ARGUMENT)
-    }
-
-    /// The same, but NULL stands for no interest in the result.
-    ///
-    /// # Safety
-    ///
-    /// `place` is NULL, misaligned, or valid for writes of a `T` for as long as this value lives.
-    pub(crate) unsafe fn optional(place: *mut T) -> Result<Option<Self>, rsess_status> {
-        if place.is_null() {
-            return Ok(None);
-        }
-        // SAFETY: this function's own condition.
-        unsafe { Self::new(place) }.map(Some)
-    }
-
-    /// Writes `value`. What was there is not dropped: it may be uninitialised.
-    pub(crate) fn write(self, value: T) {
-        // SAFETY: not NULL and aligned, so writable, as was promised to `new`.
-        unsafe { self.0.write(value) };
-    }
-}
-
-/// A row of places of the caller's, to be written from the first one on.
-pub(crate) struct OutArray<T> {
-    start: NonNull<T>,
-    capacity: usize,
-}
-
-impl<T> OutArray<T> {
-    /// # Safety
-    ///
-    /// `start` is NULL, misaligned, or valid for writes of `capacity` values for as long as this
-    /// value lives.
-    pub(crate) unsafe fn new(start: *mut T, capacity: usize) -> Result<Self, rsess_status> {
-        let size = capacity.checked_mul(size_of::<T>());
-        let fits = size.is_some_and(|size| isize::try_from(size).is_ok());
-        let aligned = Some(start).filter(|start| start.is_aligned() && fits);
-        let start = aligned.and_then(NonNull::new).ok_or(RSESS_ERR_INVALID_ARGUMENT)?;
-        Ok(Self { start, capacity })
-    }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// Writes `values`, as many as there is room for, and says how many. What was there is not
-    /// dropped: it may be uninitialised.
-    pub(crate) fn write(self, values: impl IntoIterator<Item = T>) -> usize {
-        let mut count = 0;
-        for value in values.into_iter().take(self.capacity) {
-            // SAFETY: `count` is below the capacity, and so many values fit into an object.
-            let place = unsafe { self.start.add(count) };
-            // SAFETY: one of the places that are writable, as was promised to `new`.
-            unsafe { place.write(value) };
-            count += 1;
-        }
-        count
-    }
-}
-
-/// A place of the caller's whose first field says how many bytes of a `T` the caller knows.
-///
-/// So a `T` can grow at its end: a program that was compiled when it was shorter gets what was
-/// in it then, and a library that is older than the program leaves the rest alone.
-pub(crate) struct SizedOut<T> {
-    place: NonNull<T>,
-    size: usize,
-}
-
-impl<T> SizedOut<T> {
-    /// Refuses a size below `smallest`, that of the first version, and one that ends inside of
-    /// a field of 8 bytes.
-    ///
-    /// # Safety
-    ///
-    /// `place` is NULL, misaligned, or valid for reads of a `usize`, and for writes of as many
-    /// bytes as that says, for as long as this value lives.
-    pub(crate) unsafe fn new(place: *mut T, smallest: usize) -> Result<Self, rsess_status> {
-        let aligned = Some(place).filter(|place| place.is_aligned());
-        let place = aligned.and_then(NonNull::new).ok_or(RSESS_ERR_INVALID_ARGUMENT)?;
-        // SAFETY: not NULL and aligned, so its first field is readable, as the caller promises.
-        let size = unsafe { place.cast::<usize>().read() };
-        if size < smallest || !size.is_multiple_of(8) {
-            return Err(RSESS_ERR_INVALID_ARGUMENT);
-        }
-        Ok(Self { place, size })
-    }
-
-    /// What the caller has said.
-    pub(crate) fn size(&self) -> usize {
-        self.size
-    }
-
-    /// Writes what the caller knows of `value`.
-    pub(crate) fn write(self, value: &T) {
-        let known = self.size.min(size_of::<T>());
-        let (from, to) = (ptr::from_ref(value).cast::<u8>(), self.place.as_ptr().cast::<u8>());
-        // SAFETY: `value` has no fewer bytes, the place is writable for as many, as was promised
-        // to `new`, and a value of ours is never where a result goes.
-        unsafe { ptr::copy_nonoverlapping(from, to, known) };
-    }
-}
-
 /// Makes the caller the owner of `value`, until it comes back through [`take_back`].
 pub(crate) fn lend<T>(value: T) -> *mut T {
     Box::into_raw(Box::new(value))
@@ -335,6 +219,8 @@ pub(crate) unsafe fn take_back_shared<T>(pointer: *mut T) -> Option<Arc<T>> {
 
 #[cfg(test)]
 mod tests {
+    use std::ptr;
+
     use super::*;
 
     #[test]
@@ -421,64 +307,16 @@ mod tests {
 
     #[test]
     fn a_misaligned_pointer_is_refused() {
-        let mut place = [0_u64; 2];
-        let odd = ptr::from_mut(&mut place).cast::<u8>().wrapping_add(1).cast::<u64>();
+        let place = [0_u64; 2];
+        let odd = ptr::from_ref(&place).cast::<u8>().wrapping_add(1).cast::<u64>();
 
         // SAFETY: misaligned is allowed.
-        let read = unsafe { borrowed(odd.cast_const()) };
+        let read = unsafe { borrowed(odd) };
         // SAFETY: misaligned is allowed.
-        let array = unsafe { array(odd.cast_const(), 1) };
-        // SAFETY: misaligned is allowed.
-        let write = unsafe { Out::new(odd) };
-        // SAFETY: misaligned is allowed.
-        let optional = unsafe { Out::optional(odd) };
-        // SAFETY: misaligned is allowed.
-        let sized = unsafe { SizedOut::new(odd, 8) };
+        let array = unsafe { array(odd, 1) };
 
         assert_eq!(read, Err(RSESS_ERR_INVALID_ARGUMENT));
         assert_eq!(array, Err(RSESS_ERR_INVALID_ARGUMENT));
-        assert_eq!(write.err(), Some(RSESS_ERR_INVALID_ARGUMENT));
-        assert_eq!(optional.err(), Some(RSESS_ERR_INVALID_ARGUMENT));
-        assert_eq!(sized.err(), Some(RSESS_ERR_INVALID_ARGUMENT));
-    }
-
-    #[test]
-    fn null_for_an_optional_result_is_no_result() {
-        // SAFETY: NULL is allowed.
-        let none = unsafe { Out::<u64>::optional(ptr::null_mut()) };
-
-        assert!(none.is_ok_and(|place| place.is_none()));
-    }
-
-    #[test]
-    fn a_struct_that_grew_is_written_as_far_as_the_caller_knows_it_and_no_further() {
-        let ours = [77_usize, 1, 2];
-        for (size, expected) in [
-            (16, [77, 1, 9, 9]),
-            (24, [77, 1, 2, 9]),
-            (32, [77, 1, 2, 9]),
-            (usize::MAX - 7, [77, 1, 2, 9]),
-        ] {
-            let mut place = [size, 9, 9, 9];
-
-            // SAFETY: four values are there, and no more than the three of `ours` are written.
-            let out = unsafe { SizedOut::new(ptr::from_mut(&mut place).cast(), 16) };
-            out.expect("large enough").write(&ours);
-
-            assert_eq!(place, expected);
-        }
-    }
-
-    #[test]
-    fn a_size_that_cannot_be_one_of_the_struct_is_refused() {
-        for size in [0, 8, 15, 17] {
-            let mut place = [size, 9_usize, 9];
-
-            // SAFETY: three values are there.
-            let out = unsafe { SizedOut::new(ptr::from_mut(&mut place), 16) };
-
-            assert_eq!(out.err(), Some(RSESS_ERR_INVALID_ARGUMENT));
-        }
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::ffi::c_char;
 use std::mem::ManuallyDrop;
 use std::ptr;
 
-use crate::boundary::{Out, boundary};
+use crate::boundary::boundary;
+use crate::out::Out;
 
 /// Bytes that the library made and the caller owns. Hand it to rsess_buf_free once.
 ///

@@ -13,9 +13,10 @@ use std::ffi::c_char;
 
 use rudder_session_core::{CookieCodec, KeyRing, LegacyCookies, Payload, SessionId};
 
-use crate::boundary::{Guarded, Out, array, borrowed, boundary, bytes, lend, take_back, text};
+use crate::boundary::{Guarded, array, borrowed, boundary, bytes, lend, take_back, text};
 use crate::buffer::{rsess_buf, rsess_slice};
 use crate::clock::instant;
+use crate::out::Out;
 use crate::status::rsess_status;
 
 /// Turns payloads and session ids into cookie values and back, with the keys it was made of.

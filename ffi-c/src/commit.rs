@@ -8,11 +8,12 @@
 
 use rudder_session_core::UnixMillis;
 
-use crate::boundary::{Out, share};
+use crate::boundary::share;
 use crate::buffer::rsess_buf;
 use crate::clock::instant;
 use crate::engine::{Parts, Place};
 use crate::error::{Failure, explained, rsess_error};
+use crate::out::Out;
 use crate::session::rsess_session;
 use crate::state::{Committed, Plan, State};
 use crate::status::rsess_status::{self, *};

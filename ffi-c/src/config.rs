@@ -21,10 +21,11 @@ use rudder_session_core::{
 };
 use zeroize::Zeroizing;
 
-use crate::boundary::{Out, borrowed, boundary, lend, take_back, text};
+use crate::boundary::{borrowed, boundary, lend, take_back, text};
 use crate::clock::instant;
 use crate::error::{Failure, explained, rsess_error};
 use crate::format::{FormatSettings, Secret};
+use crate::out::Out;
 use crate::status::rsess_status::{self, *};
 
 /// The settings of an engine. Made empty, filled in with rsess_config_set, read by

@@ -10,8 +10,9 @@ use std::ffi::{c_char, c_int};
 use rudder_session_core::cookie::{self, CookieConfig, SameSite, SetCookie};
 use rudder_session_core::{ConfigError, Lifetime, secret};
 
-use crate::boundary::{Out, borrowed, boundary, bytes, optional_text, text};
+use crate::boundary::{borrowed, boundary, bytes, optional_text, text};
 use crate::buffer::{rsess_buf, rsess_slice};
+use crate::out::Out;
 use crate::status::rsess_status;
 
 /// Whether a cookie is sent with requests from other sites.

@@ -17,14 +17,13 @@ use rudder_session_core::cookie::SetCookie;
 use rudder_session_core::store::{HashedIds, Metered, StoreFigures};
 use rudder_session_core::{FileStore, MemoryStore, RedisStore, Store, Timeouts};
 
-use crate::boundary::{
-    Guarded, Out, SizedOut, borrowed, boundary, lend_shared, share, take_back_shared,
-};
+use crate::boundary::{Guarded, borrowed, boundary, lend_shared, share, take_back_shared};
 use crate::config::{Driver, Settings, refused, rsess_config};
 use crate::error::{Failure, explained, rsess_error};
 use crate::figures::{FIRST_SIZE, rsess_figures};
 use crate::format::Format;
 use crate::home::Home;
+use crate::out::{Out, SizedOut};
 use crate::status::rsess_status;
 
 /// Keys, cookie, timeouts and store of an application: everything that its requests share.

@@ -14,7 +14,8 @@ use rudder_session_core::{
     ConfigError, DecodeError, EncodeError, OpenError, PayloadError, StoreError,
 };
 
-use crate::boundary::{Out, boundary, lend, peek, take_back};
+use crate::boundary::{boundary, lend, peek, take_back};
+use crate::out::Out;
 use crate::status::rsess_status::{self, *};
 use crate::status::{rsess_category, rsess_status_category, rsess_status_is_retryable};
 

@@ -4,7 +4,8 @@ use std::mem::offset_of;
 
 use rudder_session_core::store::{OperationFigures, StoreFigures};
 
-use crate::boundary::{SizedOut, borrowed, boundary};
+use crate::boundary::{borrowed, boundary};
+use crate::out::SizedOut;
 use crate::status::rsess_status;
 use crate::store::rsess_store;
 

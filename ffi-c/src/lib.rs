@@ -23,7 +23,10 @@
 //!   work       what a request asks of a store, waiting for it or not
 //!   state      what a session is between its load and its commit
 //!   completions  what a queue is made of
-//!   boundary   every raw pointer that comes in or goes out, and the one `catch_unwind`
+//!   operation  one load or commit of a queue, from its start to its completion
+//!   causes     which status an error of the engine is
+//!   boundary   every raw pointer that comes in or is lent, and the one `catch_unwind`
+//!   out        where results are written
 //! ```
 //!
 //! Modules are flat and free of macros and `cfg`: cbindgen sees neither, and what it does not
@@ -37,6 +40,7 @@
 
 mod boundary;
 pub mod buffer;
+mod causes;
 pub mod clock;
 pub mod codec;
 pub mod commit;
@@ -50,6 +54,8 @@ pub mod error;
 pub mod figures;
 mod format;
 mod home;
+mod operation;
+mod out;
 pub mod payload;
 pub mod queue;
 pub mod record;

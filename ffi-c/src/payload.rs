@@ -10,8 +10,9 @@ use std::ffi::c_char;
 
 use rudder_session_core::{Payload, SessionId};
 
-use crate::boundary::{Out, boundary, text};
+use crate::boundary::{boundary, text};
 use crate::buffer::rsess_buf;
+use crate::out::Out;
 use crate::status::rsess_status;
 
 /// Makes a session id that nobody can guess: a version 4 UUID, 36 characters.

@@ -12,26 +12,21 @@
 use std::ffi::{c_char, c_int};
 use std::mem;
 use std::ptr::null_mut;
-use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use rudder_session_core::UnixMillis;
-
-use crate::boundary::{
-    Out, OutArray, borrowed, boundary, bytes, lend, lend_shared, share, take_back,
-};
+use crate::boundary::{borrowed, boundary, bytes, lend, lend_shared, share, take_back};
 use crate::buffer::{rsess_buf, rsess_buf_free};
 use crate::clock::instant;
 use crate::commit::optional_buf;
-use crate::completions::{Completions, Done, Ticket};
-use crate::engine::{Place, SharedStore, rsess_engine};
+use crate::completions::{Completions, Done};
+use crate::engine::rsess_engine;
 use crate::error::{Failure, explained, rsess_error, rsess_error_free};
 use crate::home::Home;
-use crate::session::{Taken, rsess_session, rsess_session_free};
-use crate::state::{Committed, Located, Plan, State};
+use crate::operation::{Committing, Given, Loading, begin_commit, begin_load};
+use crate::out::{Out, OutArray};
+use crate::session::{rsess_session, rsess_session_free};
+use crate::state::Committed;
 use crate::status::rsess_status::{self, *};
-use crate::work::Work;
 
 /// Operations that are under way, and what became of those that are done.
 ///
@@ -372,117 +367,8 @@ impl rsess_queue {
     }
 }
 
-fn begin_load(mut loading: Loading, header: &[u8], now: UnixMillis) {
-    let engine = Arc::clone(&loading.engine);
-    let step = engine.call(|parts| match (State::locate(parts, header, now)?, &parts.place) {
-        (Located::Here(state), _) => Ok(Step::Done(state)),
-        (Located::InStore(id, origin), Place::Store(store)) => {
-            let work = Work::Resume { id, timeouts: parts.timeouts };
-            Ok(Step::Ask(work, Arc::clone(store.enter()?), (origin, parts.format.id_kind())))
-        }
-        (Located::InStore(..), Place::Cookie) => Err(RSESS_ERR_POISONED.into()),
-    });
-    match step {
-        Ok(Step::Done(state)) => loading.finish(Ok(*state)),
-        Ok(Step::Ask(work, store, (origin, id_kind))) => {
-            work.submit(&store, now, move |outcome| {
-                loading.finish(State::resumed(outcome, origin, id_kind));
-            });
-        }
-        Err(failure) => loading.finish(Err(failure)),
-    }
-}
-
-fn begin_commit(mut committing: Committing, now: UnixMillis) {
-    let engine = Arc::clone(&committing.engine);
-    let step = engine.call(|parts| match (committing.state()?.plan(parts, now)?, &parts.place) {
-        (Plan::Answer(committed), _) => Ok(Step::Done(committed)),
-        (Plan::Ask(work), Place::Store(store)) => {
-            Ok(Step::Ask(work, Arc::clone(store.enter()?), ()))
-        }
-        (Plan::Ask(_), Place::Cookie) => Err(RSESS_ERR_POISONED.into()),
-    });
-    match step {
-        Ok(Step::Done(committed)) => committing.finish(Ok(committed)),
-        Ok(Step::Ask(work, store, ())) => work.submit(&store, now, move |outcome| {
-            let settled = engine.call(|parts| committing.state()?.settle(parts, outcome));
-            committing.finish(settled);
-        }),
-        Err(failure) => committing.finish(Err(failure)),
-    }
-}
-
 fn timeout(deadline_ms: u32) -> Option<Duration> {
     (deadline_ms != 0).then(|| Duration::from_millis(deadline_ms.into()))
-}
-
-/// What an operation gives.
-enum Given {
-    Session(Arc<rsess_session>),
-    Committed(Committed),
-}
-
-/// Whether an operation needs the store, and what is to be known when that has answered.
-enum Step<T, K> {
-    Done(T),
-    Ask(Work, SharedStore, K),
-}
-
-/// A load that is under way.
-struct Loading {
-    ticket: Option<Ticket<Given>>,
-    engine: Arc<rsess_engine>,
-}
-
-impl Loading {
-    fn finish(&mut self, outcome: Result<State, Failure>) {
-        let engine = Arc::clone(&self.engine);
-        let session = outcome.map(|state| Given::Session(rsess_session::new(engine, state)));
-        if let Some(ticket) = self.ticket.take() {
-            ticket.finish(session);
-        }
-    }
-}
-
-impl Drop for Loading {
-    fn drop(&mut self) {
-        poison_in_panic(&self.engine, self.ticket.is_some());
-    }
-}
-
-/// A commit that is under way.
-struct Committing {
-    ticket: Option<Ticket<Given>>,
-    engine: Arc<rsess_engine>,
-    taken: Option<Taken>,
-}
-
-impl Committing {
-    fn state(&mut self) -> Result<&mut State, rsess_status> {
-        self.taken.as_mut().ok_or(RSESS_ERR_POISONED)?.state()
-    }
-
-    fn finish(&mut self, outcome: Result<Committed, Failure>) {
-        // First, so that whoever drains the completion can use the session.
-        drop(self.taken.take());
-        if let Some(ticket) = self.ticket.take() {
-            ticket.finish(outcome.map(Given::Committed));
-        }
-    }
-}
-
-impl Drop for Committing {
-    fn drop(&mut self) {
-        drop(self.taken.take());
-        poison_in_panic(&self.engine, self.ticket.is_some());
-    }
-}
-
-/// An operation that ends without an answer has met a bug in the store, on whatever thread.
-fn poison_in_panic(engine: &rsess_engine, is_unanswered: bool) {
-    if is_unanswered || thread::panicking() {
-        engine.poison();
-    }
 }
 
 impl From<Done<Given>> for rsess_completion {

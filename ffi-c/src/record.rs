@@ -12,9 +12,10 @@ use std::ffi::c_char;
 
 use rudder_session_core::{Payload, SessionId, Store, Ttl};
 
-use crate::boundary::{Out, borrowed, boundary, text};
+use crate::boundary::{borrowed, boundary, text};
 use crate::buffer::rsess_buf;
 use crate::clock::instant;
+use crate::out::Out;
 use crate::status::rsess_status;
 use crate::store::rsess_store;
 

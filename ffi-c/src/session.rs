@@ -14,12 +14,13 @@ use std::thread;
 use rudder_session_core::UnixMillis;
 
 use crate::boundary::{
-    Out, borrowed, boundary, bytes, lend_shared, peek, share, take_back_shared, text,
+    borrowed, boundary, bytes, lend_shared, peek, share, take_back_shared, text,
 };
 use crate::buffer::rsess_buf;
 use crate::clock::instant;
 use crate::engine::{Parts, Place, rsess_engine};
 use crate::error::{Failure, explained, rsess_error};
+use crate::out::Out;
 use crate::state::{Located, State};
 use crate::status::rsess_status::{self, *};
 use crate::work::Work;
@@ -224,21 +225,8 @@ pub unsafe extern "C" fn rsess_session_get(
     key_len: usize,
     value_out: *mut rsess_buf,
 ) -> rsess_status {
-    boundary(|| {
-        // SAFETY: `value_out` is NULL or writable, as the caller promises.
-        let value_out = unsafe { Out::new(value_out) }?;
-        // SAFETY: `session` is NULL or live, as the caller promises.
-        let session = unsafe { borrowed(session) }?;
-        // SAFETY: `key` is NULL or readable for `key_len`, as the caller promises.
-        let key = unsafe { text(key, key_len) }?;
-
-        let value = session.with(|state| {
-            state.payload().get_json(key).map(str::to_owned).ok_or(RSESS_NOT_FOUND)
-        })?;
-
-        value_out.write(value.into());
-        Ok(())
-    })
+    // SAFETY: the same promises.
+    unsafe { value(session, key, key_len, value_out, |state, key| state.payload().get_json(key)) }
 }
 
 /// Reads all keys and values.
@@ -423,20 +411,8 @@ pub unsafe extern "C" fn rsess_session_get_flash(
     key_len: usize,
     value_out: *mut rsess_buf,
 ) -> rsess_status {
-    boundary(|| {
-        // SAFETY: `value_out` is NULL or writable, as the caller promises.
-        let value_out = unsafe { Out::new(value_out) }?;
-        // SAFETY: `session` is NULL or live, as the caller promises.
-        let session = unsafe { borrowed(session) }?;
-        // SAFETY: `key` is NULL or readable for `key_len`, as the caller promises.
-        let key = unsafe { text(key, key_len) }?;
-
-        let value = session
-            .with(|state| state.flash().get_json(key).map(str::to_owned).ok_or(RSESS_NOT_FOUND))?;
-
-        value_out.write(value.into());
-        Ok(())
-    })
+    // SAFETY: the same promises.
+    unsafe { value(session, key, key_len, value_out, |state, key| state.flash().get_json(key)) }
 }
 
 /// Reads all that the request before left for this one.
@@ -548,6 +524,34 @@ pub unsafe extern "C" fn rsess_session_destroy(session: *const rsess_session) ->
             state.end();
             Ok(())
         })
+    })
+}
+
+/// Writes what `read` finds to `value_out`, or answers RSESS_NOT_FOUND.
+///
+/// # Safety
+///
+/// As for rsess_session_get.
+unsafe fn value(
+    session: *const rsess_session,
+    key: *const c_char,
+    key_len: usize,
+    value_out: *mut rsess_buf,
+    read: for<'a> fn(&'a State, &str) -> Option<&'a str>,
+) -> rsess_status {
+    boundary(|| {
+        // SAFETY: `value_out` is NULL or writable, as the caller promises.
+        let value_out = unsafe { Out::new(value_out) }?;
+        // SAFETY: `session` is NULL or live, as the caller promises.
+        let session = unsafe { borrowed(session) }?;
+        // SAFETY: `key` is NULL or readable for `key_len`, as the caller promises.
+        let key = unsafe { text(key, key_len) }?;
+
+        let value =
+            session.with(|state| read(state, key).map(str::to_owned).ok_or(RSESS_NOT_FOUND))?;
+
+        value_out.write(value.into());
+        Ok(())
     })
 }
 

@@ -16,8 +16,9 @@ use rudder_session_core::{
     Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, RedisConfig, RedisStore, Store,
 };
 
-use crate::boundary::{Guarded, Out, boundary, lend, optional_text, take_back, text};
+use crate::boundary::{Guarded, boundary, lend, optional_text, take_back, text};
 use crate::home::Home;
+use crate::out::Out;
 use crate::status::rsess_status;
 
 /// A home for payloads on the server: in this process, in a file, or in Redis.

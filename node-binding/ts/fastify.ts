@@ -55,5 +55,5 @@ function fail(done: (error: Error) => void): (error: unknown) => void {
 Object.assign(session, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: '@rudderjs/session-native',
-  [Symbol.for('plugin-meta')]: { name: '@rudderjs/session-native', fastify: '5.x' },
+  [Symbol.for('plugin-meta')]: { name: '@rudderjs/session-native', fastify: '4.x || 5.x' },
 })

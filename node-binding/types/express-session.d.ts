@@ -23,6 +23,8 @@ declare module 'express-session' {
     createSession(req: unknown, session: object): object
   }
 
+  class MemoryStore extends Store {}
+
   function session(options: {
     secret: string
     store: Store
@@ -33,7 +35,7 @@ declare module 'express-session' {
   }): (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void
 
   namespace session {
-    export { Session, Store }
+    export { MemoryStore, Session, Store }
   }
   export default session
 }

@@ -1,7 +1,9 @@
 /*
  * Lets 16 threads use one engine, one session and one queue at once.
  *
- *   threads OPERATIONS   so many in all; prints the visits that were counted
+ *   threads OPERATIONS        so many in all; prints the visits that were counted
+ *   threads OPERATIONS race   one thread writes to the key that the library reads for the others:
+ *                             the proof that a tool that looks on sees races
  *
  * Each thread has a session of its own, and all share one: a commit that meets another one of it
  * is RSESS_ERR_IN_USE, and nothing that was put by one thread is lost.
@@ -22,6 +24,8 @@ static rsess_engine *engine;
 static rsess_session *shared;
 static rsess_queue *queue;
 static long per_thread;
+static int races;
+static char planted = 'a';
 
 static void expect(const char *step, int is_good, rsess_status status)
 {
@@ -66,8 +70,9 @@ static void request(char *cookie, size_t size, long expected)
 
 static void use_shared(long number, long round)
 {
-    char key[32];
-    int len = snprintf(key, sizeof key, "%ld", number);
+    char own[32];
+    const char *key = races ? &planted : own;
+    int len = races ? 1 : snprintf(own, sizeof own, "%ld", number);
     rsess_buf header = {NULL, 0, 0};
     rsess_status status = rsess_session_put(shared, key, (size_t)len, "true", 4);
     expect("put", status == RSESS_OK || status == RSESS_ERR_IN_USE, status);
@@ -98,6 +103,10 @@ static void *work(void *argument)
     long number = *(long *)argument, round;
     char cookie[256] = "";
 
+    if (races && number == 0) {
+        planted = 'b';
+        return NULL;
+    }
     for (round = 0; round < per_thread; round++) {
         switch (round % 4) {
         case 0: use_shared(number, round); break;
@@ -113,7 +122,9 @@ int main(int argc, char **argv)
     pthread_t threads[THREADS];
     long numbers[THREADS], n;
     rsess_config *config = NULL;
+    char cookie[256] = "";
 
+    races = argc > 2 && strcmp(argv[2], "race") == 0;
     per_thread = (argc > 1 ? atol(argv[1]) : 1000) / THREADS;
     must("config", rsess_config_new(&config));
     set(config, "secret", "a-secret-for-tests-of-32-bytes!!");
@@ -122,6 +133,8 @@ int main(int argc, char **argv)
     rsess_config_free(config);
     must("queue", rsess_queue_new(&queue, NULL));
     must("load", rsess_session_load(engine, NULL, 0, 0, &shared, NULL));
+    /* What is made once, at the first save, is made before there are threads. */
+    request(cookie, sizeof cookie, 0);
 
     for (n = 0; n < THREADS; n++) {
         numbers[n] = n;
