@@ -158,7 +158,7 @@ impl Options {
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
-            let mut number = || arguments.next().and_then(|it| it.parse().ok());
+            let mut number = || arguments.next().and_then(|it| it.parse::<u64>().ok());
             match argument.as_str() {
                 // Of fewer there is no spread.
                 "--rounds" => options.rounds = number().expect("--rounds N").max(3) as usize,
