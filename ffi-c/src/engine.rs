@@ -186,11 +186,7 @@ pub(crate) struct HomeStore {
 }
 
 impl HomeStore {
-    pub(crate) fn new(store: impl Store + 'static, home: Home) -> Self {
-        Self::boxed(Box::new(store), home)
-    }
-
-    fn boxed(store: Box<dyn Store>, home: Home) -> Self {
+    pub(crate) fn new(store: Box<dyn Store>, home: Home) -> Self {
         Self { store: Some(Arc::new(Metered::new(store))), home }
     }
 
@@ -258,7 +254,7 @@ impl Place {
             Driver::Redis => (boxed(RedisStore::new(settings.redis.clone())?), first()),
         };
         let store = if settings.format.is_v2 { boxed(HashedIds::new(store)) } else { store };
-        Ok(Self::Store(HomeStore::boxed(store, home)))
+        Ok(Self::Store(HomeStore::new(store, home)))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::Failure;
 /// How an engine's cookies are made.
 pub(crate) enum Format {
     V1 { codec: CookieCodec, legacy: LegacyCookies },
-    V2(HardenedCodec),
+    V2(Box<HardenedCodec>),
 }
 
 /// Which ids the sessions of a format get.
@@ -65,12 +65,13 @@ impl Format {
         });
         let keys = keys.collect::<Result<Vec<_>, Failure>>()?;
         let config = HardenedConfig::new(keys, settings.cookie.name.as_str());
-        Ok(Self::V2(HardenedCodec::new(HardenedConfig {
+        let codec = HardenedCodec::new(HardenedConfig {
             seal_padded_to: encrypt.then(|| pad_to.unwrap_or(1)),
             accept_v1_until,
             legacy: settings.legacy,
             ..config
-        })?))
+        })?;
+        Ok(Self::V2(Box::new(codec)))
     }
 
     fn v1(settings: &Settings) -> Result<Self, Failure> {

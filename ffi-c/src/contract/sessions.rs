@@ -101,7 +101,7 @@ impl CEngine {
             cookie_name: "sid".to_owned(),
             set_cookie: SetCookie::new(&config, lifetime).expect("legal"),
             timeouts: Timeouts::idle(lifetime),
-            place: Place::Store(HomeStore::new(store, Home::of_the_first())),
+            place: Place::Store(HomeStore::new(Box::new(store), Home::of_the_first())),
         }))))
     }
 
