@@ -140,8 +140,8 @@ mod tests {
             DecodeError::Expired,
             DecodeError::Legacy,
             DecodeError::Malformed,
-            DecodeError::OtherFormat,
             DecodeError::Unsigned,
+            DecodeError::OtherFormat,
         ]
         .map(rsess_status::from);
 
