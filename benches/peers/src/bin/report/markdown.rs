@@ -84,9 +84,12 @@ pub(crate) fn report(rows: &[Row], pictures: &[Picture], slower: &str) -> String
         }
         text += &table(&rows);
     }
-    text += "## Where the time goes\n\nSamples of `perf record`, by `make bench-flame`; as wide as the time \
-             that is spent in a function and what it calls.\n\n";
-    for picture in pictures.iter().filter(|it| it.file.starts_with("flame")) {
+    let flames: Vec<_> = pictures.iter().filter(|it| it.file.starts_with("flame")).collect();
+    if !flames.is_empty() {
+        text += "## Where the time goes\n\nSamples of `perf record`, by `make bench-flame`; as wide as the \
+                 time that is spent in a function and what it calls.\n\n";
+    }
+    for picture in flames {
         let _ = write!(text, "![{0}](report/{1})\n\n", picture.title, picture.file);
     }
     text += "## Where we are slower\n\n";
