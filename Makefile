@@ -76,8 +76,11 @@ lint: $(NPM_STAMP) ## Check formatting, clippy, types and TypeScript style
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo fmt --check --manifest-path benches/peers/Cargo.toml
-	cargo clippy $(PEERS_CRATE) -- -D warnings
 	cd $(NODE) && npm run lint
+
+.PHONY: lint-peers
+lint-peers: ## Check what others are compared with, which takes minutes to compile the first time
+	cargo clippy $(PEERS_CRATE) -- -D warnings
 
 .PHONY: bench
 bench: redis-server ## Run all benches: codec, C library, stores, and those of others; under twenty minutes
