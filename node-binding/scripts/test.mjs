@@ -8,11 +8,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
 /** For one test, or one file. What takes longer hangs. */
-const TIMEOUT_MS = 120_000
+const TIMEOUT_MS = 240_000
+
+/** Files at a time. Node leaves one processor out, which on two is half of them. */
+const CONCURRENCY = availableParallelism()
 
 const BUILD = fileURLToPath(new URL('../build/', import.meta.url))
 
@@ -89,7 +93,12 @@ async function forEachWay(topics, run) {
 }
 
 function startTests(node, way, files, stdio) {
-  const options = ['--test', '--test-reporter=spec', `--test-timeout=${TIMEOUT_MS}`]
+  const options = [
+    '--test',
+    '--test-reporter=spec',
+    `--test-timeout=${TIMEOUT_MS}`,
+    `--test-concurrency=${CONCURRENCY}`,
+  ]
   const [SESSION_NATIVE, SESSION_TEST_FORMAT = 'v1'] = way.split(' ')
   const env = { ...process.env, SESSION_NATIVE, SESSION_TEST_FORMAT }
   return spawn(node, [...options, ...files], { stdio, env })
