@@ -51,6 +51,10 @@ test-c-threads: c-tools ## Run threads through the C functions under ThreadSanit
 test-node: redis-server addon ts $(NODE_VERSIONS_STAMP) ## Run the tests of the addon, the fallback and the TypeScript on Node 20, 22 and 24
 	cd $(NODE) && npm run test:nodes
 
+.PHONY: test-load
+test-load: redis-server addon ts ## Send 10,000 requests from 50 connections to each kind of server with each driver
+	cd $(NODE) && npm run --silent test:load
+
 .PHONY: test-pack
 test-pack: addon $(PACKAGING_STAMP) ## Pack, and install what was packed by npm and pnpm
 	cd $(NODE) && npm run --silent test:pack

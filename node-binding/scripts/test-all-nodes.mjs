@@ -16,8 +16,6 @@ for (const node of binaries()) {
   const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
   console.log(`\n=== tests under Node ${version}`)
   outcomes.push({ version, code: await runTestsBriefly(node, process.argv.slice(2)) })
-  // The whole load takes minutes, and shows little more under the next one.
-  process.env.LOAD_REQUESTS ??= '1000'
 }
 console.log('')
 for (const { version, code } of outcomes) {
