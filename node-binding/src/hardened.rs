@@ -11,7 +11,7 @@ use napi::Env;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 use rudder_session::{
-    HardenedCodec, HardenedConfig, HardenedKey, LegacyCookies, Origin, UnixMillis,
+    DecodeError, HardenedCodec, HardenedConfig, HardenedKey, LegacyCookies, Origin, UnixMillis,
 };
 use zeroize::Zeroizing;
 
@@ -136,23 +136,6 @@ fn encode<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
     })
 }
 
-fn decode<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
-    with_buffers(|Buffers { input, output, .. }| {
-        call.text(0, input)?;
-        decoded(own, call, input, output)
-    })
-}
-
-fn load<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
-    with_buffers(|Buffers { input, output, .. }| {
-        call.text(0, input)?;
-        match find(input, own.cookie_name.as_bytes()) {
-            Some(value) => decoded(own, call, value, output),
-            None => Ok(call.return_undefined()),
-        }
-    })
-}
-
 fn encode_id<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
     with_buffers(|Buffers { input, output, .. }| {
         call.text(0, input)?;
@@ -162,51 +145,56 @@ fn encode_id<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
     })
 }
 
+fn decode<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
+    of_value(own, call, HardenedCodec::decode_text_into)
+}
+
 fn decode_id<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
-    with_buffers(|Buffers { input, output, .. }| {
-        call.text(0, input)?;
-        decoded_id(own, call, input, output)
-    })
+    of_value(own, call, HardenedCodec::decode_id_into)
+}
+
+fn load<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
+    of_header(own, call, HardenedCodec::decode_text_into)
 }
 
 fn load_id<'call>(own: &Codec, call: &Call<'call>) -> Outcome<'call> {
+    of_header(own, call, HardenedCodec::decode_id_into)
+}
+
+/// How the engine decodes a value: to a payload or to an id.
+type Decode =
+    fn(&HardenedCodec, &[u8], UnixMillis, &mut Vec<u8>) -> std::result::Result<Origin, DecodeError>;
+
+fn of_value<'call>(own: &Codec, call: &Call<'call>, decode: Decode) -> Outcome<'call> {
+    with_buffers(|Buffers { input, output, .. }| {
+        call.text(0, input)?;
+        decoded(call, decode(&own.codec, input, time(call, 1)?, output), output)
+    })
+}
+
+fn of_header<'call>(own: &Codec, call: &Call<'call>, decode: Decode) -> Outcome<'call> {
     with_buffers(|Buffers { input, output, .. }| {
         call.text(0, input)?;
         match find(input, own.cookie_name.as_bytes()) {
-            Some(value) => decoded_id(own, call, value, output),
+            Some(value) => decoded(call, decode(&own.codec, value, time(call, 1)?, output), output),
             None => Ok(call.return_undefined()),
         }
     })
 }
 
 fn decoded<'call>(
-    own: &Codec,
     call: &Call<'call>,
-    value: &[u8],
-    output: &mut Vec<u8>,
+    outcome: std::result::Result<Origin, DecodeError>,
+    output: &[u8],
 ) -> Outcome<'call> {
-    match own.codec.decode_text_into(value, time(call, 1)?, output) {
+    match outcome {
         Ok(Origin::Primary) => call.return_text(output),
-        Ok(origin) => outdated(call, &String::from_utf8_lossy(output), origin),
+        Ok(origin) => call.return_value(OutdatedValue {
+            text: String::from_utf8_lossy(output).into_owned(),
+            is_v1: origin == Origin::V1,
+        }),
         Err(_) => call.return_null(),
     }
-}
-
-fn decoded_id<'call>(
-    own: &Codec,
-    call: &Call<'call>,
-    value: &[u8],
-    output: &mut Vec<u8>,
-) -> Outcome<'call> {
-    match own.codec.decode_id_into(value, time(call, 1)?, output) {
-        Ok(Origin::Primary) => call.return_ascii(output),
-        Ok(origin) => outdated(call, &String::from_utf8_lossy(output), origin),
-        Err(_) => call.return_null(),
-    }
-}
-
-fn outdated<'call>(call: &Call<'call>, text: &str, origin: Origin) -> Outcome<'call> {
-    call.return_value(OutdatedValue { text: text.to_owned(), is_v1: origin == Origin::V1 })
 }
 
 const NO_DATE: &str = "acceptV1Until: must be a finite number";

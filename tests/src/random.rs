@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rudder_session::SessionId;
+
 /// A sequence of numbers.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
@@ -38,4 +40,12 @@ impl Random {
     pub fn millis(&mut self, limit: usize) -> Duration {
         Duration::from_millis(self.below(limit) as u64)
     }
+}
+
+/// The id that belongs to a number: a UUID, in no order, as random ones are.
+pub fn scattered_id(number: u64) -> SessionId {
+    let (a, b) = (Random::new(number).next(), Random::new(!number).next());
+    let (a1, a2, a3) = (a >> 32, a >> 16 & 0xffff, a & 0xfff);
+    let (b1, b2) = (b >> 52, b & 0xffff_ffff_ffff);
+    SessionId::parse(&format!("{a1:08x}-{a2:04x}-4{a3:03x}-8{b1:03x}-{b2:012x}")).expect("a UUID")
 }

@@ -12,8 +12,9 @@ use std::time::Instant;
 
 use rudder_session::{
     Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, Payload, RedisConfig, RedisStore,
-    SessionId, Store, Ttl, UnixMillis,
+    Store, Ttl, UnixMillis,
 };
+use rudder_session_tests::random::{Random, scattered_id};
 use rudder_session_tests::redis_server::{RedisServer, TempDir};
 
 use crate::report::Report;
@@ -49,14 +50,11 @@ pub(crate) fn measure(report: &mut Report, wants: &dyn Fn(&str) -> bool) {
 
 fn of_store(report: &mut Report, name: &str, store: Arc<dyn Store>, stored: u64) {
     fill(&*store, stored);
-    let mut number = 0;
-    let mut next = || {
-        number = mixed(number);
-        number % stored
-    };
+    let mut random = Random::new(0);
+    let mut next = || random.next() % stored;
     let loads = batches(1000, || {
         let number = next();
-        assert!(store.load(&id(number), NOW).is_ok_and(|it| it == Some(payload(number))));
+        assert!(store.load(&scattered_id(number), NOW).is_ok_and(|it| it == Some(payload(number))));
     });
     let saves = batches(200, || {
         assert_eq!(store.save(&payload(next()), a_day(), NOW), Ok(()));
@@ -89,27 +87,11 @@ fn batches(calls: u32, mut work: impl FnMut()) -> Vec<f64> {
 }
 
 fn payload(number: u64) -> Payload {
-    let id = id(number);
+    let id = scattered_id(number);
     let start = format!(r#"{{"id":"{}","data":{{"notes":""#, id.as_str());
     let end = r#""},"flash_next":{}}"#;
     let filler = "x".repeat(BYTES - start.len() - end.len());
     Payload::parse(start + &filler + end).expect("a payload")
-}
-
-/// Ids in no order, as random ones are.
-fn id(number: u64) -> SessionId {
-    let (a, b) = (mixed(number), mixed(!number));
-    let (a1, a2, a3) = (a >> 32, a >> 16 & 0xffff, a & 0xfff);
-    let (b1, b2) = (b >> 52, b & 0xffff_ffff_ffff);
-    SessionId::parse(&format!("{a1:08x}-{a2:04x}-4{a3:03x}-8{b1:03x}-{b2:012x}")).expect("a UUID")
-}
-
-/// Scatters numbers: the finalizer of splitmix64.
-fn mixed(number: u64) -> u64 {
-    let x = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ x >> 31
 }
 
 fn a_day() -> Ttl {

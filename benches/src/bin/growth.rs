@@ -23,9 +23,9 @@ use std::time::Instant;
 
 use redb::{ReadableDatabase, ReadableTableMetadata, TableDefinition};
 use rudder_session::{
-    Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, Payload, SessionId, Store, Ttl,
-    UnixMillis,
+    Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, Payload, Store, Ttl, UnixMillis,
 };
+use rudder_session_tests::random::{Random, scattered_id};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -108,7 +108,7 @@ fn bound(sessions: u64, bound_mebibytes: u64) {
     (0..sessions).for_each(|number| save(&store, &sample.payload(number), NOW));
     let grown = resident_bytes().saturating_sub(before);
 
-    let is_kept = |number: &u64| store.load(&id(*number), NOW).expect("loaded").is_some();
+    let is_kept = |number: &u64| store.load(&scattered_id(*number), NOW).expect("loaded").is_some();
     let kept = (0..sessions).filter(is_kept).count();
     assert!(is_kept(&(sessions - 1)), "the newest is dropped");
     // What the allocator needs for itself comes on top.
@@ -275,10 +275,10 @@ impl Sample {
     fn payload(&self, number: u64) -> Payload {
         let bytes = self.bytes as usize;
         let mut text = String::with_capacity(bytes);
-        let id = id(number);
+        let id = scattered_id(number);
         text.push_str(&format!(r#"{{"id":"{}","data":{{"notes":""#, id.as_str()));
         let end = r#""},"flash_next":{}}"#;
-        let mut filler = mixed(number);
+        let mut filler = Random::new(number).next();
         while text.len() < bytes - end.len() {
             text.push(char::from(b'a' + (filler % 26) as u8));
             filler = filler / 26 + number;
@@ -287,22 +287,6 @@ impl Sample {
         assert_eq!(text.len(), bytes);
         Payload::parse(text).expect("a payload")
     }
-}
-
-/// Ids in no order, as random ones are.
-fn id(number: u64) -> SessionId {
-    let (a, b) = (mixed(number), mixed(!number));
-    let (a1, a2, a3) = (a >> 32, a >> 16 & 0xffff, a & 0xfff);
-    let (b1, b2) = (b >> 52, b & 0xffff_ffff_ffff);
-    SessionId::parse(&format!("{a1:08x}-{a2:04x}-4{a3:03x}-8{b1:03x}-{b2:012x}")).expect("a UUID")
-}
-
-/// Scatters numbers: the finalizer of splitmix64.
-fn mixed(number: u64) -> u64 {
-    let x = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ x >> 31
 }
 
 fn open_file(path: &Path, durability: Durability, check_on_open: bool) -> FileStore {

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use rudder_session::store::Updated;
 use rudder_session::{Payload, SessionId, Store, StoreError, Ttl, UnixMillis};
 use serde::Serialize;
 
@@ -44,28 +45,20 @@ pub(crate) fn run(options: &Options) -> Result<Measured, CommandError> {
     let place = options.store.place()?;
     let place =
         place.ok_or(CommandError::Usage("name a store: --redis-url, --file or --memory"))?;
-    let store: Arc<dyn Store> = place.open(true)?.into();
-    let first_error: Mutex<Option<StoreError>> = Mutex::default();
+    let store = place.open(true)?;
     let start = Instant::now();
     let until = start + Duration::from_secs(options.seconds);
 
-    let mut took = Vec::new();
-    thread::scope(|scope| {
+    let outcomes: Vec<_> = thread::scope(|scope| {
         let callers: Vec<_> = (0..options.callers.get())
             .map(|_| scope.spawn(|| call(&*store, options.bytes, until)))
             .collect();
-        for caller in callers {
-            match caller.join() {
-                Ok(Ok(durations)) => took.extend(durations),
-                Ok(Err(error)) => {
-                    first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-                }
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
+        let joined = callers.into_iter().map(|caller| caller.join());
+        joined.map(|it| it.unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
-    if let Some(error) = first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error.into());
+    let mut took = Vec::new();
+    for durations in outcomes {
+        took.extend(durations?);
     }
     let calls_per_second = took.len() as f64 / start.elapsed().as_secs_f64();
     took.sort_unstable();
@@ -85,11 +78,22 @@ pub(crate) fn run(options: &Options) -> Result<Measured, CommandError> {
 
 /// One caller, until then: what each of its calls took. Its session is gone afterwards.
 fn call(store: &dyn Store, bytes: u32, until: Instant) -> Result<Vec<Duration>, StoreError> {
-    let ttl = Ttl::covering(Duration::from_secs(2 * 3600));
     let id = SessionId::random()?;
-    let mut session = Payload::new(&id);
-    let padding = "x".repeat(bytes as usize);
-    session.put("padding", &padding).map_err(|_| StoreError::TooLarge)?;
+    let outcome = use_session(store, &id, bytes, until);
+    let gone = store.destroy(&id);
+    let took = outcome?;
+    gone.map(|()| took)
+}
+
+fn use_session(
+    store: &dyn Store,
+    id: &SessionId,
+    bytes: u32,
+    until: Instant,
+) -> Result<Vec<Duration>, StoreError> {
+    let ttl = Ttl::covering(Duration::from_secs(2 * 3600));
+    let mut session = Payload::new(id);
+    session.put("padding", &"x".repeat(bytes as usize)).map_err(|_| StoreError::TooLarge)?;
     store.create(&session, ttl, UnixMillis::now())?;
 
     let mut took = Vec::new();
@@ -102,8 +106,7 @@ fn call(store: &dyn Store, bytes: u32, until: Instant) -> Result<Vec<Duration>, 
     let mut saves = 0;
     while Instant::now() < until {
         for _ in 0..LOADS_PER_SAVE {
-            let loaded = store.load(&id, UnixMillis::now())?;
-            if loaded.as_ref() != Some(&session) {
+            if store.load(id, UnixMillis::now())?.as_ref() != Some(&session) {
                 return Err(StoreError::Protocol);
             }
             done(&mut took);
@@ -111,11 +114,12 @@ fn call(store: &dyn Store, bytes: u32, until: Instant) -> Result<Vec<Duration>, 
         saves += 1;
         let mut next = session.clone();
         next.put("saves", &saves).map_err(|_| StoreError::TooLarge)?;
-        store.update(&session, &next, ttl, UnixMillis::now())?;
+        if store.update(&session, &next, ttl, UnixMillis::now())? != Updated::Saved {
+            return Err(StoreError::Protocol);
+        }
         session = next;
         done(&mut took);
     }
-    store.destroy(&id)?;
     Ok(took)
 }
 

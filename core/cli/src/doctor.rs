@@ -61,8 +61,13 @@ pub(crate) fn run(options: &Options) -> Result<Diagnosis, CommandError> {
         checks.extend((1..).zip(&secrets).map(|(number, secret)| of_secret(number, secret)));
     }
     if let Some(place) = place {
-        checks.push(of_store(&place)?);
-        if let Place::Redis(config) = &place {
+        let of_store = of_store(&place)?;
+        let is_well = of_store.finding == Finding::Well;
+        checks.push(of_store);
+        // What it is like is of no use while it does not answer.
+        if let Place::Redis(config) = &place
+            && is_well
+        {
             checks.extend(redis_facts::checks(&config.url, &config.prefix, FACTS_TIMEOUT));
         }
     }
@@ -166,4 +171,4 @@ impl fmt::Display for Diagnosis {
 
 /// As many as the signature has.
 const GOOD_SECRET_BYTES: usize = 32;
-const FACTS_TIMEOUT: Duration = Duration::from_secs(2);
+const FACTS_TIMEOUT: Duration = Duration::from_secs(5);

@@ -32,9 +32,10 @@ impl SecretOptions {
                 env::var(&self.secret_env).map_err(|_| CommandError::Absent("secret"))?,
             ),
         };
+        // Without white space around them, as the hosts read them.
         let secrets: Vec<_> = match &self.secret_file {
-            Some(_) => text.lines().filter(|line| !line.is_empty()).map(owned).collect(),
-            None => vec![text],
+            Some(_) => text.lines().map(str::trim).filter(|it| !it.is_empty()).map(owned).collect(),
+            None => vec![owned(text.trim())],
         };
         if secrets.iter().all(|secret| secret.is_empty()) {
             return Err(CommandError::Absent("secret"));

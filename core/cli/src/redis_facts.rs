@@ -3,25 +3,30 @@
 //! Over a connection of its own, apart from the store's. Each answer that the server's user may
 //! not have is left out: no right is needed beyond those of a program that keeps sessions.
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use redis::{Commands, Connection, RedisResult, Value};
+use redis::{Connection, RedisResult, Value};
 use rudder_session::UnixMillis;
 
 use crate::doctor::{Check, Finding};
 
-/// All checks that a server's answers allow.
+/// All checks that a server's answers allow, within `timeout`; none from a server that is slower.
 pub(crate) fn checks(url: &str, prefix: &str, timeout: Duration) -> Vec<Check> {
-    let connected = redis::Client::open(url).and_then(|client| {
-        let connection = client.get_connection_with_timeout(timeout)?;
-        connection.set_read_timeout(Some(timeout))?;
-        connection.set_write_timeout(Some(timeout))?;
-        Ok(connection)
+    let (url, prefix) = (url.to_owned(), prefix.to_owned());
+    let (answer, answered) = mpsc::channel();
+    // On a thread that may be left behind: no time limit of the client covers its handshake.
+    thread::spawn(move || {
+        let checks = asked(&url, &prefix, timeout);
+        // Refused only when nobody waits any more.
+        let _ = answer.send(checks.unwrap_or_default());
     });
-    let Ok(mut connection) = connected else {
-        // The store's own check says why.
-        return Vec::new();
-    };
+    answered.recv_timeout(timeout).unwrap_or_default()
+}
+
+fn asked(url: &str, prefix: &str, timeout: Duration) -> RedisResult<Vec<Check>> {
+    let mut connection = redis::Client::open(url)?.get_connection_with_timeout(timeout)?;
     let mut checks = Vec::new();
     checks.extend(round_trip(&mut connection));
     checks.extend(clock(&mut connection));
@@ -29,7 +34,7 @@ pub(crate) fn checks(url: &str, prefix: &str, timeout: Duration) -> Vec<Check> {
         checks.extend(of_info(&info));
     }
     checks.extend(ttls(&mut connection, prefix));
-    checks
+    Ok(checks)
 }
 
 fn round_trip(connection: &mut Connection) -> Option<Check> {
@@ -134,8 +139,12 @@ fn ttls(connection: &mut Connection, prefix: &str) -> Option<Check> {
             break;
         }
     }
-    let ttls: RedisResult<Vec<i64>> = names.iter().map(|name| connection.ttl(name)).collect();
-    let endless = ttls.ok()?.iter().filter(|ttl| **ttl == NO_TTL).count();
+    names.truncate(SAMPLE);
+    let mut each = redis::pipe();
+    names.iter().for_each(|name| _ = each.ttl(name));
+    // A pipeline of nothing is an error.
+    let ttls: Vec<i64> = if names.is_empty() { Vec::new() } else { each.query(connection).ok()? };
+    let endless = ttls.iter().filter(|ttl| **ttl == NO_TTL).count();
     let finding = if endless > 0 { Finding::Doubtful } else { Finding::Well };
     Some(Check::new("TTLs", finding, format!("{endless} of {} records have none", names.len())))
 }

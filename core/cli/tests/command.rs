@@ -123,7 +123,7 @@ fn the_cookie_is_found_in_a_header_on_standard_input() {
 fn a_retired_secret_of_the_file_is_named_by_its_number() {
     let dir = TempDir::new();
     let file = dir.path().join("secrets");
-    fs::write(&file, format!("{SECRET}\n{RETIRED}\n")).expect("writes");
+    fs::write(&file, format!("{SECRET}\r\n\n  {RETIRED} \n")).expect("writes");
     let value = codec(RETIRED).encode(&payload(), later());
 
     let ended = run(&["inspect", &value, "--secret-file", &file.to_string_lossy(), "--json"]);
@@ -285,6 +285,19 @@ fn what_a_user_of_redis_may_not_do_is_wrong() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(finding(&ended.json(), "store"), "\"wrong\"");
     assert!(ended.out.contains("NOPERM"), "{ended:?}");
+}
+
+#[test]
+fn a_redis_that_does_not_answer_holds_nobody_up() {
+    let server = RedisServer::start();
+    server.stop();
+
+    let ended = run(&["doctor", "--redis-url", &server.url(), "--deadline-ms", "200", "--json"]);
+
+    server.go_on();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(finding(&ended.json(), "store"), "\"wrong\"");
+    assert_eq!(ended.json()["checks"].as_array().map(Vec::len), Some(2), "{ended:?}");
 }
 
 #[test]
