@@ -36,7 +36,7 @@ impl Key {
         if bytes.is_empty() {
             return Err(ConfigError::EmptyKey);
         }
-        MacState::new(bytes).map(Self).ok_or(ConfigError::EmptyKey)
+        Ok(Self(MacState::new(bytes)))
     }
 
     pub(crate) fn state(&self) -> &MacState {

@@ -64,8 +64,7 @@ impl RingKey {
         let HardenedKey { derivation, v1, until } = key;
         let state = |kind: Kind| {
             let context = context(kind, cookie_name).ok_or(ConfigError::InvalidCookieName)?;
-            let state = MacState::new(&*derivation.key::<32>(kind.purpose()));
-            Ok(state.ok_or(ConfigError::EmptyKey)?.after(&context))
+            Ok(MacState::new(&*derivation.key::<32>(kind.purpose())).after(&context))
         };
         let seal = derivation.key::<32>(Kind::Sealed.purpose());
         Ok(Self {
