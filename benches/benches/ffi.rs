@@ -6,88 +6,191 @@
 //!
 //! The shared library is loaded as any program loads it, so the difference is all of it: the call
 //! through a pointer, the checks of the arguments, the guard against panics, the look at the
-//! poison. It must be there: `cargo build --release -p rudder-session-ffi`.
+//! poison, and a buffer that the caller frees. It must be there:
+//! `cargo build --release -p rudder-session-ffi`.
+//!
+//! `payload_get` and `payload_put` get JSON text in C and a parsed payload in Rust: C is charged
+//! for the parsing, which is what a C program pays. `session` is a request with a cookie that
+//! holds its data: load, get a key, free; in Rust the same by hand.
 
-use std::ffi::{c_char, c_int, c_void};
 use std::hint::black_box;
-use std::path::PathBuf;
-use std::ptr::null_mut;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use libloading::Library;
-use rudder_session_benches::{ID_BYTES, PAYLOAD_BYTES, SECRET, codec, text};
+use rudder_session::cookie::{self, CookieConfig, SetCookie};
+use rudder_session::{LegacyCookies, Lifetime, MemoryConfig, MemoryStore, SessionId, Store};
+use rudder_session::{Payload, Ttl};
+use rudder_session_benches::c_library::CLibrary;
+use rudder_session_benches::{ID_BYTES, NOW, PAYLOAD_BYTES, codec, payload, session, text};
 
-#[repr(C)]
-struct Slice {
-    ptr: *const c_char,
-    len: usize,
-}
-
-type CodecNew = unsafe extern "C" fn(*const Slice, usize, *mut *mut c_void) -> c_int;
-type CodecVerify = unsafe extern "C" fn(*const c_void, *const c_char, usize, *mut Slice) -> c_int;
-
-fn verify(c: &mut Criterion) {
-    let codec = codec();
-    let through_c = CCodec::new();
+fn codecs(c: &mut Criterion) {
+    let (codec, through_c) = (codec(), CLibrary::load());
     for len in [ID_BYTES].into_iter().chain(PAYLOAD_BYTES) {
         let value = text(len);
         let signed = codec.sign(&value);
-        assert_eq!(codec.verify(&signed), Ok(&*value));
         assert_eq!(through_c.verify(&signed), Some(&*value));
         assert_eq!(through_c.verify(&signed[..signed.len() - 1]), None);
+        assert_eq!(through_c.sign(&value).as_deref(), Some(signed.as_bytes()));
 
-        let mut group = c.benchmark_group("ffi/verify");
-        group.throughput(Throughput::Bytes(len as u64));
-        group.bench_function(BenchmarkId::new("rust", len), |b| {
-            b.iter(|| codec.verify(black_box(&signed)).is_ok());
-        });
-        group.bench_function(BenchmarkId::new("c", len), |b| {
-            b.iter(|| through_c.verify(black_box(&signed)).is_some());
-        });
-        group.finish();
+        both(
+            c,
+            "verify",
+            len,
+            || codec.verify(black_box(&signed)),
+            || through_c.verify(black_box(&signed)),
+        );
+        both(
+            c,
+            "sign",
+            len,
+            || codec.sign(black_box(&value)),
+            || through_c.sign(black_box(&value)),
+        );
     }
+    for len in PAYLOAD_BYTES {
+        let payload = payload(len);
+        let json = payload.as_json();
+        let value = codec.encode(&payload, NOW);
+        assert_eq!(through_c.encode(json).as_deref(), Some(value.as_bytes()));
+        assert_eq!(through_c.decode(&value).as_deref(), Some(json.as_bytes()));
+
+        both(
+            c,
+            "encode",
+            len,
+            || codec.encode(black_box(&payload), NOW),
+            || through_c.encode(black_box(json)),
+        );
+        let decode = || codec.decode(black_box(&value), NOW, LegacyCookies::Reject);
+        both(c, "decode", len, decode, || through_c.decode(black_box(&value)));
+    }
+    let id = SessionId::parse(&text(ID_BYTES)).expect("legal");
+    let value = codec.encode_id(&id);
+    assert_eq!(through_c.encode_id(id.as_str()).as_deref(), Some(value.as_bytes()));
+    assert_eq!(through_c.decode_id(&value).as_deref(), Some(id.as_str().as_bytes()));
+    both(
+        c,
+        "encode_id",
+        ID_BYTES,
+        || codec.encode_id(black_box(&id)),
+        || through_c.encode_id(black_box(id.as_str())),
+    );
+    both(
+        c,
+        "decode_id",
+        ID_BYTES,
+        || codec.decode_id(black_box(&value)),
+        || through_c.decode_id(black_box(&value)),
+    );
 }
 
-/// A codec of the C library's, for as long as the process runs.
-struct CCodec {
-    codec: *mut c_void,
-    verify: CodecVerify,
-}
-
-impl CCodec {
-    fn new() -> Self {
-        // SAFETY: a library without initialisers that this process could mind.
-        let library = unsafe { Library::new(library_path()) };
-        let library = library.expect("cargo build --release -p rudder-session-ffi was not run");
-        // Never unloaded: the functions below are used until the end.
-        let library: &'static Library = Box::leak(Box::new(library));
-        // SAFETY: the signature is the header's.
-        let new = unsafe { library.get::<CodecNew>(b"rsess_codec_new") }.expect("exported");
-        // SAFETY: the signature is the header's.
-        let verify = unsafe { library.get::<CodecVerify>(b"rsess_codec_verify") };
-        let secret = Slice { ptr: SECRET.as_ptr().cast(), len: SECRET.len() };
-        let mut codec = null_mut();
-        // SAFETY: one slice that lives, and a place for the result.
-        assert_eq!(unsafe { new(&raw const secret, 1, &raw mut codec) }, 0);
-        Self { codec, verify: *verify.expect("exported") }
-    }
-
-    fn verify<'a>(&self, signed: &'a str) -> Option<&'a str> {
-        let mut value = Slice { ptr: std::ptr::null(), len: 0 };
-        // SAFETY: a live codec, a text that lives, and a place for the result.
-        let status = unsafe {
-            (self.verify)(self.codec, signed.as_ptr().cast(), signed.len(), &raw mut value)
+fn payloads(c: &mut Criterion) {
+    let through_c = CLibrary::load();
+    for len in PAYLOAD_BYTES.into_iter().filter(|len| *len > ID_BYTES * 4) {
+        let payload = session(len);
+        let json = payload.as_json();
+        let changed = || {
+            let mut changed = black_box(&payload).clone();
+            changed.put_json("visits", "2").map(|()| changed)
         };
-        (status == 0).then(|| &signed[..value.len])
+        assert_eq!(through_c.payload_get(json, "visits").as_deref(), Some(&b"1"[..]));
+        let put = changed().map(Payload::into_json).expect("legal");
+        assert_eq!(through_c.payload_put(json, "visits", "2").as_deref(), Some(put.as_bytes()));
+
+        both(
+            c,
+            "payload_get",
+            len,
+            || black_box(&payload).get_json("visits"),
+            || through_c.payload_get(black_box(json), "visits"),
+        );
+        both(c, "payload_put", len, changed, || {
+            through_c.payload_put(black_box(json), "visits", "2")
+        });
     }
 }
 
-/// Where cargo puts it with this bench: two directories above target/release/deps/ffi-*.
-fn library_path() -> PathBuf {
-    let bench = std::env::current_exe().expect("a path");
-    let release = bench.ancestors().nth(2).expect("target/release");
-    release.join("librudder_session.so")
+fn cookies(c: &mut Criterion) {
+    let (codec, through_c) = (codec(), CLibrary::load());
+    let value = codec.sign(&text(ID_BYTES));
+    let header = format!("theme=dark; rudderjs_session={value}; lang=en");
+    let find = || cookie::find(black_box(header.as_bytes()), b"rudderjs_session");
+    assert_eq!(find(), Some(value.as_bytes()));
+    assert_eq!(through_c.cookie_find(&header), Some(&*value));
+    both(c, "cookie_find", ID_BYTES, find, || through_c.cookie_find(black_box(&header)));
+
+    let lifetime = Lifetime::from_minutes(120.0).expect("legal");
+    let config =
+        CookieConfig { name: "rudderjs_session".to_owned(), secure: true, ..Default::default() };
+    let written = SetCookie::new(&config, lifetime).expect("legal");
+    let set = || written.header(black_box(&value));
+    assert_eq!(through_c.set_cookie(&value).as_deref(), Some(set().as_bytes()));
+    both(c, "set_cookie", ID_BYTES, set, || through_c.set_cookie(black_box(&value)));
 }
 
-criterion_group!(benches, verify);
+fn stores(c: &mut Criterion) {
+    let through_c = CLibrary::load();
+    let store = MemoryStore::new(MemoryConfig::default()).expect("legal");
+    let ttl = Ttl::from_seconds(7200).expect("legal");
+    for len in PAYLOAD_BYTES.into_iter().filter(|len| *len > ID_BYTES * 4) {
+        let base = session(len);
+        let id = base.session_id().expect("an id of ours");
+        assert_eq!(store.create(&base, ttl, NOW), Ok(true));
+        assert!(through_c.store_create(base.as_json()));
+        let loaded = through_c.store_load(id.as_str());
+        assert_eq!(loaded.as_deref(), Some(base.as_json().as_bytes()));
+
+        both(
+            c,
+            "store_load",
+            len,
+            || store.load(black_box(&id), NOW),
+            || through_c.store_load(black_box(id.as_str())),
+        );
+        // The same change again and again: the record is as it was loaded.
+        assert!(through_c.store_update(base.as_json(), base.as_json()));
+        both(
+            c,
+            "store_update",
+            len,
+            || store.update(black_box(&base), &base, ttl, NOW),
+            || through_c.store_update(black_box(base.as_json()), base.as_json()),
+        );
+    }
+}
+
+fn requests(c: &mut Criterion) {
+    let (codec, through_c) = (codec(), CLibrary::load());
+    for len in PAYLOAD_BYTES.into_iter().filter(|len| *len > ID_BYTES * 4) {
+        let payload = session(len);
+        let value = codec.encode(&payload, NOW);
+        let header = format!("theme=dark; rudderjs_session={value}; lang=en");
+        let by_hand = || {
+            let found = cookie::find(black_box(header.as_bytes()), b"rudderjs_session")?;
+            let found = str::from_utf8(found).ok()?;
+            let payload = codec.decode(found, NOW, LegacyCookies::Reject).ok()?;
+            payload.get_json("visits").map(str::to_owned)
+        };
+        assert_eq!(by_hand().as_deref(), Some("1"));
+        assert_eq!(through_c.session_get(&header, "visits").as_deref(), Some(&b"1"[..]));
+
+        both(c, "session", len, by_hand, || through_c.session_get(black_box(&header), "visits"));
+    }
+}
+
+/// Measures the same in Rust and through C.
+fn both<R, C>(
+    c: &mut Criterion,
+    operation: &str,
+    len: usize,
+    mut rust: impl FnMut() -> R,
+    mut through_c: impl FnMut() -> C,
+) {
+    let mut group = c.benchmark_group(format!("ffi/{operation}"));
+    group.throughput(Throughput::Bytes(len as u64));
+    group.bench_function(BenchmarkId::new("rust", len), |b| b.iter(&mut rust));
+    group.bench_function(BenchmarkId::new("c", len), |b| b.iter(&mut through_c));
+    group.finish();
+}
+
+criterion_group!(benches, codecs, payloads, cookies, stores, requests);
 criterion_main!(benches);

@@ -1,5 +1,7 @@
 //! Makes what the benches measure: keys, payloads of a given size, and the time they happen at.
 
+pub mod c_library;
+
 use rudder_session::{CookieCodec, HardenedCodec, HardenedConfig, HardenedKey, KeyRing};
 use rudder_session::{Payload, SessionId, UnixMillis};
 

