@@ -192,5 +192,11 @@ fn both<R, C>(
     group.finish();
 }
 
-criterion_group!(benches, codecs, payloads, cookies, stores, requests);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(std::time::Duration::from_millis(300))
+        .measurement_time(std::time::Duration::from_secs(1));
+    targets = codecs, payloads, cookies, stores, requests
+}
 criterion_main!(benches);
