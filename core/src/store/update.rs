@@ -81,7 +81,7 @@ impl Update {
             let Some(base) = own(&base, &id) else {
                 return Next::Done(Err(StoreError::InvalidId));
             };
-            attempt = attempt.created_no_later_than(&base);
+            attempt = attempt.inheriting(&base);
         }
         let expected = base.clone();
         Self { base, ours, attempt, ttl, now, id, hops: 0, round: 0 }.replace(expected)
