@@ -20,6 +20,8 @@
 
 mod change;
 mod index;
+#[cfg(test)]
+mod interleavings;
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -370,8 +372,8 @@ impl<S: Store> UserSessions<S> {
                 let epoch = index.epoch();
                 index.enter(&handle, epoch, &label, times);
                 let most = config.max_sessions.map_or(MOST, |it| usize::from(it.get()));
-                let is_full = most <= MOST && index.live(None, times).len() > most;
-                if is_full && config.when_full == WhenFull::Refuse {
+                let may_refuse = config.when_full == WhenFull::Refuse && most <= MOST;
+                if may_refuse && index.live(None, times).len() > most {
                     return Plan::Leave(Err(UsersError::TooManySessions));
                 }
                 index.keep_at_most(most.min(MOST), &handle, times);
