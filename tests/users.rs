@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::num::NonZero;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -306,6 +307,23 @@ fn a_session_that_is_over_is_destroyed_when_it_is_resumed() {
     assert_eq!(users.check(&anonymous, now()), Ok(Standing::NotSignedIn));
     let id = id("anonymous");
     assert!(matches!(users.resume(&id, &timeouts, now()), Ok(Resumed::Session { .. })));
+}
+
+#[test]
+fn who_does_not_wait_is_told_the_same() {
+    let store = Arc::new(store_with(&Value::Null));
+    let [laptop, phone] = ["laptop", "phone"].map(|name| signed_in(&store, name));
+    let users = users(Arc::clone(&store));
+    users.sign_out(&phone, now()).expect("written");
+    let (tell, told) = std::sync::mpsc::channel();
+
+    for session in [&laptop, &phone, &payload("anonymous")] {
+        let tell = tell.clone();
+        users.submit_check(session, now(), move |it| tell.send(it).expect("heard"));
+    }
+
+    let told: Vec<_> = told.iter().take(3).collect();
+    assert_eq!(told, [Ok(Standing::Live), Ok(Standing::Over), Ok(Standing::NotSignedIn)]);
 }
 
 #[test]

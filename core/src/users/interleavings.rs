@@ -5,11 +5,11 @@
 //! [`Store::update`] alone, onto what it loaded before all others: as another implementation of
 //! the same format does.
 
-use super::{Revoked, Standing, UserSessions, UserSessionsConfig};
+use super::{Standing, UserSessionsConfig, plans};
 use crate::error::UsersError;
 use crate::payload::{Payload, SessionHandle, UserMark};
 use crate::session_id::SessionId;
-use crate::store::procedure::{Next, Procedure};
+use crate::store::procedure::{self, Next, Procedure};
 use crate::store::update::Update;
 use crate::store::{MemoryConfig, MemoryStore, Store, Updated};
 use crate::time::{Lifetime, Ttl, UnixMillis};
@@ -131,7 +131,8 @@ struct End {
 }
 
 struct World {
-    users: UserSessions<MemoryStore>,
+    store: MemoryStore,
+    config: UserSessionsConfig,
 }
 
 impl World {
@@ -141,42 +142,45 @@ impl World {
         if start == Start::Full {
             config.max_sessions = std::num::NonZero::new(2);
         }
-        let world = Self { users: UserSessions::new(store, config) };
+        let world = Self { store, config };
         if start != Start::Lost {
             for name in ["a", "b"] {
-                let enter = world.users.enter(&index(), &handle(name), None, name, BEFORE);
-                world.users.run(enter, BEFORE).expect("written").expect("not full");
+                let enter = plans::enter(&config, &index(), &handle(name), None, name, BEFORE);
+                procedure::run(&world.store, enter, BEFORE).expect("written").expect("not full");
             }
         }
         world
     }
 
     fn check(&self, name: &str) -> Standing {
-        self.users.run(self.users.ask(&mark(name), NOW), NOW).expect("told")
+        procedure::run(&self.store, plans::ask(&self.config, &mark(name), NOW), NOW).expect("told")
     }
 
     fn begin(&self, actor: Actor) -> Box<dyn Steps> {
-        let users = &self.users;
         match actor {
-            Actor::Check(name) => steps(users.ask(&mark(name), NOW), Outcome::Checked),
+            Actor::Check(name) => {
+                steps(plans::ask(&self.config, &mark(name), NOW), Outcome::Checked)
+            }
             Actor::Merge(it) => self.merge(it),
             Actor::Revoke(name) => {
-                steps(users.end_one(&index(), &handle(name), None, NOW), |it: Revoked| ended(it))
+                steps(plans::end_one(&self.config, &index(), &handle(name), None, NOW), ended)
             }
-            Actor::RevokeAll => steps(users.end_all(&index(), None, NOW), ended),
+            Actor::RevokeAll => steps(plans::end_all(&self.config, &index(), None, NOW), ended),
             Actor::RevokeOthers(name) => {
-                steps(users.end_all(&index(), Some(&mark(name)), NOW), ended)
+                steps(plans::end_all(&self.config, &index(), Some(&mark(name)), NOW), ended)
             }
             Actor::SignIn(name) => {
-                steps(users.enter(&index(), &handle(name), None, name, NOW), ended)
+                steps(plans::enter(&self.config, &index(), &handle(name), None, name, NOW), ended)
             }
-            Actor::SignOut(name) => steps(users.end(&mark(name), NOW), |()| Outcome::Ended),
+            Actor::SignOut(name) => {
+                steps(plans::end(&self.config, &mark(name), NOW), |()| Outcome::Ended)
+            }
         }
     }
 
     fn merge(&self, what: Merged) -> Box<dyn Steps> {
         let empty = Payload::new(&index());
-        let base = self.users.store.load(&index(), NOW).expect("told").unwrap_or(empty);
+        let base = self.store.load(&index(), NOW).expect("told").unwrap_or(empty);
         let mut ours = base.clone();
         let key = |kind: &str| [kind, handle("a").as_str()].concat();
         match what {
@@ -244,7 +248,7 @@ fn every_order(start: Start, actors: &[Actor], mut check: impl FnMut(&World, &[E
         let mut ends: Vec<Option<End>> = actors.iter().map(|_| None).collect();
         for (at, &actor) in order.iter().enumerate() {
             let steps = on_their_way[actor].as_mut().expect("not at its end");
-            if let Some(outcome) = steps.step(&world.users.store) {
+            if let Some(outcome) = steps.step(&world.store) {
                 let first = order.iter().position(|it| *it == actor).expect("this one");
                 ends[actor] = Some(End { outcome, first, last: at });
                 on_their_way[actor] = None;
