@@ -32,12 +32,8 @@ use serde::de::DeserializeOwned;
 use crate::error::PayloadError;
 use crate::json::{self, Kind, Value};
 use crate::session_id::SessionId;
-use crate::time::UnixMillis;
 use crate::typed;
-use extra::{
-    CREATED_AT_FIELD, EXTRA_FIELDS, ExtraField, MARK_START, MOVED_TO_FIELD, MOVED_UNTIL_FIELD,
-    USER_FIELD, end_of_extra_fields, extra_fields, instant, quoted_id, value_in, whole_millis,
-};
+use extra::{ExtraField, end_of_extra_fields, extra_fields};
 pub(crate) use mark::{MAX_WHOLE, whole};
 pub use mark::{SessionHandle, UserMark};
 
@@ -68,14 +64,6 @@ impl Payload {
         let mut id_json = String::with_capacity(id.as_str().len() + 2);
         json::push_string(&mut id_json, id.as_str());
         Self::assemble(&id_json, "{}", "{}", "")
-    }
-
-    /// The record that takes the place of the session `old`, and leads to `new` until `until`.
-    pub(crate) fn forwarding(old: &SessionId, new: &SessionId, until: UnixMillis) -> Self {
-        let until = whole_millis(until).to_string();
-        let extra = [MOVED_TO_FIELD, "\"", new.as_str(), "\"", MOVED_UNTIL_FIELD, &until].concat();
-        let record = Self::new(old);
-        Self::assemble(record.id_json(), "{}", "{}", &extra)
     }
 
     /// Takes JSON text for a payload, if it is an object whose `id` is a string.
@@ -187,108 +175,6 @@ impl Payload {
     /// The values for the next request only, as a JSON object.
     pub fn flash_next_json(&self) -> &str {
         &self.text[self.flash_next.clone()]
-    }
-
-    /// When the session began, if that was noted: see [`set_created_at`](Self::set_created_at).
-    pub fn created_at(&self) -> Option<UnixMillis> {
-        self.extra_field(CREATED_AT_FIELD).and_then(instant)
-    }
-
-    /// Whether `text` begins as another payload of this session does, and has nothing that this
-    /// one would [inherit](Self::inheriting); without a walk over it.
-    pub(crate) fn is_plainly_of(&self, text: &str) -> bool {
-        let has = |part| memchr::memmem::find(text.as_bytes(), part).is_some();
-        text.starts_with(&self.text[..self.id.end])
-            && !has(b"created_at".as_slice())
-            && (!has(MARK_START) || self.user_mark().is_some())
-    }
-
-    /// Notes when the session began, in whole milliseconds.
-    ///
-    /// Only an absolute timeout needs it: [`Timeouts::stamp`](crate::Timeouts::stamp) is what a
-    /// host calls. Without it, the record is byte for byte what `@rudderjs/session` writes.
-    ///
-    /// ```
-    /// use rudder_session::{Payload, UnixMillis};
-    ///
-    /// let mut payload = Payload::parse(r#"{"id":"a"}"#)?;
-    /// payload.set_created_at(UnixMillis::new(5));
-    ///
-    /// let json = r#"{"id":"a","data":{},"flash_next":{},"created_at":5}"#;
-    /// assert_eq!(payload.as_json(), json);
-    /// # Ok::<(), rudder_session::PayloadError>(())
-    /// ```
-    pub fn set_created_at(&mut self, at: UnixMillis) {
-        self.set_extra(CREATED_AT_FIELD, &whole_millis(at).to_string());
-    }
-
-    /// Whose session it is, if somebody is signed in to it: see
-    /// [`UserSessions`](crate::users::UserSessions).
-    pub fn user_mark(&self) -> Option<UserMark> {
-        self.extra_field(USER_FIELD).and_then(UserMark::parse)
-    }
-
-    /// Notes whose session it is. No edit of the data takes that out again, and no save of a
-    /// payload that lacks it.
-    ///
-    /// ```
-    /// use rudder_session::{Payload, SessionHandle, SessionId, UserMark};
-    ///
-    /// let index = SessionId::user_index("alice").expect("a legal key");
-    /// let handle = SessionHandle::parse("AQEBAQEBAQEBAQEBAQEBAQ").expect("16 bytes");
-    /// let mark = UserMark::new(&index, &handle, 0).expect("the id of an index");
-    /// let mut payload = Payload::parse(r#"{"id":"a"}"#)?;
-    ///
-    /// payload.set_user_mark(&mark);
-    ///
-    /// assert_eq!(payload.user_mark(), Some(mark));
-    /// # Ok::<(), rudder_session::PayloadError>(())
-    /// ```
-    pub fn set_user_mark(&mut self, mark: &UserMark) {
-        self.set_extra(USER_FIELD, &mark.to_json());
-    }
-
-    /// This payload, with what no request may take out of `other`: the earlier of the two
-    /// instants of creation, and the mark of a user if it has none of its own.
-    pub(crate) fn inheriting(mut self, other: &Self) -> Self {
-        if self.user_mark().is_none()
-            && let Some(mark) = other.user_mark()
-        {
-            self.set_user_mark(&mark);
-        }
-        self.created_no_later_than(other)
-    }
-
-    /// This payload, with the earlier of the two instants of creation.
-    fn created_no_later_than(mut self, other: &Self) -> Self {
-        if let Some(other) = other.created_at()
-            && self.created_at().is_none_or(|own| other < own)
-        {
-            self.set_created_at(other);
-        }
-        self
-    }
-
-    /// Whether this is a forwarding record: what a session left under its old id when it was
-    /// regenerated with grace. It is no session itself.
-    pub fn is_forwarding(&self) -> bool {
-        self.moved_to().is_some()
-    }
-
-    /// Where a forwarding record leads, or has led.
-    pub(crate) fn moved_to(&self) -> Option<SessionId> {
-        self.extra_field(MOVED_TO_FIELD).and_then(quoted_id)
-    }
-
-    /// The instant from which a forwarding record leads nowhere any more.
-    pub(crate) fn moved_until(&self) -> Option<UnixMillis> {
-        self.extra_field(MOVED_UNTIL_FIELD).and_then(instant)
-    }
-
-    /// Where the session is by now, if this is a forwarding record whose grace is not over.
-    pub(crate) fn leads_to(&self, now: UnixMillis) -> Option<SessionId> {
-        let until = self.moved_until()?;
-        self.moved_to().filter(|_| now < until)
     }
 
     /// The value of `key` in the data as JSON text, verbatim.
@@ -408,29 +294,6 @@ impl Payload {
                 self.with_contents(self.data_json(), &flash_next)
             }
         };
-    }
-
-    /// The fields after the three, from the comma on.
-    fn extra(&self) -> &str {
-        &self.text[self.flash_next.end..self.text.len() - 1]
-    }
-
-    /// The value of one of the fields after the three, verbatim.
-    fn extra_field(&self, field: &str) -> Option<&str> {
-        value_in(self.extra(), field)
-    }
-
-    fn set_extra(&mut self, changed: &str, value: &str) {
-        let mut extra = String::new();
-        for field in EXTRA_FIELDS {
-            let value = if field == changed { Some(value) } else { self.extra_field(field) };
-            if let Some(value) = value {
-                extra.push_str(field);
-                extra.push_str(value);
-            }
-        }
-        let (id, data, flash_next) = (self.id_json(), self.data_json(), self.flash_next_json());
-        *self = Self::assemble(id, data, flash_next, &extra);
     }
 
     fn assemble(id: &str, data: &str, flash_next: &str, extra: &str) -> Self {
