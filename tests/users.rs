@@ -271,7 +271,7 @@ fn of_two_marks_that_of_the_later_sign_in_counts() {
     assert_eq!(stored.user_mark(), theirs.user_mark(), "who changed nothing overwrote a sign-in");
 
     let updated = store.update(&before, &ours, ttl(), now()).expect("saved");
-    assert_eq!(updated, Updated::Merged(ours.clone()));
+    assert_eq!(updated, Updated::Saved);
     assert_eq!(store.load(&id("a"), now()), Ok(Some(ours)));
 }
 
