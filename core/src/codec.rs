@@ -122,10 +122,11 @@ impl CookieCodec {
     /// # Errors
     ///
     /// - Those of [`verify`](Self::verify).
-    /// - [`DecodeError::Malformed`] if a key signed it, but it could not name a record: no
-    ///   store is asked for such an id.
+    /// - [`DecodeError::Malformed`] if a key signed it, but it could not name the record of a
+    ///   session: no store is asked for such an id.
     pub fn decode_id(&self, value: &str) -> Result<SessionId, DecodeError> {
-        SessionId::parse(self.verify(value)?).ok_or(DecodeError::Malformed)
+        let id = SessionId::parse(self.verify(value)?).filter(|id| !id.is_user_index());
+        id.ok_or(DecodeError::Malformed)
     }
 
     /// [`sign`](Self::sign) into a buffer, which loses what it held.

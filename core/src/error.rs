@@ -7,6 +7,7 @@
 //!   EncodeError    the caller or the system   a cookie value of the hardened format
 //!   OpenError      the system              an embedded store's file
 //!   StoreError     the system              store, pool, randomness: never "no session"
+//!   UsersError     the caller, the user or the system   the sessions of a user
 //! ```
 //!
 //! No message of any of them holds a key, a cookie value, a session id or session data, so
@@ -349,4 +350,27 @@ impl StoreError {
             | Self::Untrusted => false,
         }
     }
+}
+
+/// The sessions of a user could not be listed, ended or added to.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsersError {
+    /// What names the user is not 1 to 256 bytes: **the caller's** fault.
+    #[error("user key must be 1 to 256 bytes")]
+    InvalidUser,
+
+    /// Nobody is signed in to the session, or it has been ended in the meantime.
+    #[error("nobody is signed in to the session")]
+    NotSignedIn,
+
+    /// The store cannot say, or could not be told: **the system** is at fault.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    /// The user has as many sessions as may be.
+    ///
+    /// Only with [`WhenFull::Refuse`](crate::users::WhenFull::Refuse).
+    #[error("user has as many sessions as may be")]
+    TooManySessions,
 }

@@ -69,16 +69,20 @@ mod text;
 mod time;
 mod timeouts;
 mod typed;
+pub mod users;
 
 pub use canonical::MemberFinder;
 pub use codec::{CookieCodec, LegacyCookies};
-pub use error::{ConfigError, DecodeError, EncodeError, OpenError, PayloadError, StoreError};
+pub use error::{
+    ConfigError, DecodeError, EncodeError, OpenError, PayloadError, StoreError, UsersError,
+};
 pub use hardened::{HardenedCodec, HardenedConfig, HardenedKey, Origin};
 pub use key_ring::{Key, KeyRing};
-pub use payload::Payload;
+pub use payload::{Payload, SessionHandle, UserMark};
 pub use session_id::SessionId;
 pub use store::{
     Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, RedisConfig, RedisStore, Store,
 };
 pub use time::{Lifetime, Ttl, UnixMillis};
 pub use timeouts::Timeouts;
+pub use users::{UserSessions, UserSessionsConfig};

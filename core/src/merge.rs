@@ -23,7 +23,8 @@ use crate::payload::Payload;
 ///
 /// The result has the id of `theirs`: a session that was given another id in the meantime keeps
 /// that. It was created at the earliest of the instants that any of the three notes: no request
-/// makes a session younger.
+/// makes a session younger. The mark of a user is a member like the others, but for that none takes
+/// it out.
 pub(crate) fn merge(base: &Payload, ours: &Payload, theirs: &Payload) -> Payload {
     let data = merge_objects(base.data_json(), ours.data_json(), theirs.data_json(), Removal::Wins);
     // What we took out was for us; what stands there under the same name is for the next one.
@@ -33,7 +34,11 @@ pub(crate) fn merge(base: &Payload, ours: &Payload, theirs: &Payload) -> Payload
         theirs.flash_next_json(),
         Removal::LosesToChange,
     );
-    theirs.with_contents(&data, &flash_next).created_no_later_than(ours).created_no_later_than(base)
+    let mut merged = theirs.with_contents(&data, &flash_next).inheriting(ours).inheriting(base);
+    if let Some(mark) = ours.user_mark().filter(|mark| base.user_mark().as_ref() != Some(mark)) {
+        merged.set_user_mark(&mark);
+    }
+    merged
 }
 
 /// What becomes of a key that we removed and somebody else changed.

@@ -9,15 +9,19 @@
 //! the application's own serialiser wrote them. Nothing is parsed that is not asked for, and a
 //! value that nobody edits leaves as the bytes that came in.
 //!
-//! After the three, and only where an option needs them, come two more, which every edit keeps:
+//! After the three, and only where an option needs them, come more, which every edit keeps:
 //!
 //! ```text
 //!   ,"created_at":1700000000000                             when the session began, Unix ms
+//!   ,"user":{"index":"utF8..","handle":"AQ..","epoch":0}    the mark of a user who is signed in
 //!   ,"moved_to":"9c1d..","moved_until":1700000030000        a forwarding record: the session is
 //!                                                           there by now, this leads until then
 //! ```
 //!
 //! This file knows no key, no clock and no store.
+
+mod extra;
+mod mark;
 
 use std::fmt;
 use std::ops::Range;
@@ -28,8 +32,10 @@ use serde::de::DeserializeOwned;
 use crate::error::PayloadError;
 use crate::json::{self, Kind, Value};
 use crate::session_id::SessionId;
-use crate::time::UnixMillis;
 use crate::typed;
+use extra::{ExtraField, end_of_extra_fields, extra_fields};
+pub(crate) use mark::{MAX_WHOLE, whole};
+pub use mark::{SessionHandle, UserMark};
 
 /// The record `{ id, data, flash_next }` of a session.
 ///
@@ -60,21 +66,13 @@ impl Payload {
         Self::assemble(&id_json, "{}", "{}", "")
     }
 
-    /// The record that takes the place of the session `old`, and leads to `new` until `until`.
-    pub(crate) fn forwarding(old: &SessionId, new: &SessionId, until: UnixMillis) -> Self {
-        let until = whole_millis(until).to_string();
-        let extra = [MOVED_TO_FIELD, "\"", new.as_str(), "\"", MOVED_UNTIL_FIELD, &until].concat();
-        let record = Self::new(old);
-        Self::assemble(record.id_json(), "{}", "{}", &extra)
-    }
-
     /// Takes JSON text for a payload, if it is an object whose `id` is a string.
     ///
     /// All that `JSON.parse` accepts is accepted. A `data` or `flash_next` that is missing or no
     /// object becomes one, as spreading it in JavaScript would make one: `null` and numbers an
     /// empty one, an array or a string one with its elements under their indices. Other fields
-    /// are dropped, but for `created_at` if it is an instant, and `moved_to` and `moved_until`
-    /// if they are an id and an instant.
+    /// are dropped, but for `created_at` if it is an instant, `user` if it is a mark, and
+    /// `moved_to` and `moved_until` if they are an id and an instant.
     ///
     /// # Errors
     ///
@@ -103,10 +101,10 @@ impl Payload {
             }
         });
         is_object.ok().filter(|is| *is).ok_or(PayloadError::NotAPayload)?;
-        let [id, data, flash_next, exp, created_at, moved_to, moved_until] = found;
+        let [id, data, flash_next, exp, created_at, user, moved_to, moved_until] = found;
         let id = id.filter(|it| it.kind == Kind::String).ok_or(PayloadError::NotAPayload)?;
         let exp = exp.and_then(|it| number(&text, &it));
-        let extra = extra_fields(&text, created_at, moved_to, moved_until);
+        let extra = extra_fields(&text, [created_at, user, moved_to, moved_until]);
 
         if let (Some(data), Some(flash_next)) = (&data, &flash_next)
             && data.kind == Kind::Object
@@ -118,15 +116,16 @@ impl Payload {
             && let Some(end) = end_of_extra_fields(&text, flash_next.range.end, &extra)
         {
             let (data, flash_next) = (data.range.clone(), flash_next.range.clone());
+            drop(extra);
             let mut text = text;
             text.truncate(end);
             text.push('}');
             return Ok((Self { text, id: id.range, data, flash_next }, exp));
         }
         let mut extra_text = String::new();
-        for (field, range) in extra.into_iter().flatten() {
+        for ExtraField { field, value, .. } in extra.into_iter().flatten() {
             extra_text.push_str(field);
-            extra_text.push_str(&text[range]);
+            extra_text.push_str(&value);
         }
         let (data, flash_next) = (json::spread(&text, data), json::spread(&text, flash_next));
         let payload = Self::assemble(&text[id.range], &data, &flash_next, &extra_text);
@@ -176,77 +175,6 @@ impl Payload {
     /// The values for the next request only, as a JSON object.
     pub fn flash_next_json(&self) -> &str {
         &self.text[self.flash_next.clone()]
-    }
-
-    /// When the session began, if that was noted: see [`set_created_at`](Self::set_created_at).
-    pub fn created_at(&self) -> Option<UnixMillis> {
-        self.extra_field(CREATED_AT_FIELD).and_then(instant)
-    }
-
-    /// Whether `text` begins as another payload of this session does, and has no
-    /// [`created_at`](Self::created_at); without a walk over it.
-    pub(crate) fn is_plainly_of(&self, text: &str) -> bool {
-        text.starts_with(&self.text[..self.id.end])
-            && memchr::memmem::find(text.as_bytes(), b"created_at").is_none()
-    }
-
-    /// Notes when the session began, in whole milliseconds.
-    ///
-    /// Only an absolute timeout needs it: [`Timeouts::stamp`](crate::Timeouts::stamp) is what a
-    /// host calls. Without it, the record is byte for byte what `@rudderjs/session` writes.
-    ///
-    /// ```
-    /// use rudder_session::{Payload, UnixMillis};
-    ///
-    /// let mut payload = Payload::parse(r#"{"id":"a"}"#)?;
-    /// payload.set_created_at(UnixMillis::new(5));
-    ///
-    /// let json = r#"{"id":"a","data":{},"flash_next":{},"created_at":5}"#;
-    /// assert_eq!(payload.as_json(), json);
-    /// # Ok::<(), rudder_session::PayloadError>(())
-    /// ```
-    pub fn set_created_at(&mut self, at: UnixMillis) {
-        let mut extra = [CREATED_AT_FIELD, &whole_millis(at).to_string()].concat();
-        for field in [MOVED_TO_FIELD, MOVED_UNTIL_FIELD] {
-            if let Some(value) = self.extra_field(field) {
-                extra.push_str(field);
-                extra.push_str(value);
-            }
-        }
-        let (id, data, flash_next) = (self.id_json(), self.data_json(), self.flash_next_json());
-        *self = Self::assemble(id, data, flash_next, &extra);
-    }
-
-    /// This payload, with the earlier of the two instants of creation.
-    pub(crate) fn created_no_later_than(mut self, other: &Self) -> Self {
-        if let Some(other) = other.created_at()
-            && self.created_at().is_none_or(|own| other < own)
-        {
-            self.set_created_at(other);
-        }
-        self
-    }
-
-    /// Whether this is a forwarding record: what a session left under its old id when it was
-    /// regenerated with grace. It is no session itself.
-    pub fn is_forwarding(&self) -> bool {
-        self.moved_to().is_some()
-    }
-
-    /// Where a forwarding record leads, or has led.
-    pub(crate) fn moved_to(&self) -> Option<SessionId> {
-        self.extra_field(MOVED_TO_FIELD).and_then(quoted_id)
-    }
-
-    /// The instant from which a forwarding record leads nowhere any more.
-    pub(crate) fn moved_until(&self) -> Option<UnixMillis> {
-        self.extra_field(MOVED_UNTIL_FIELD).and_then(instant)
-    }
-
-    /// Where the session is by now, if this is a forwarding record whose grace is not over.
-    pub(crate) fn leads_to(&self, now: UnixMillis) -> Option<SessionId> {
-        let until = self.moved_until()?;
-        self.moved_to().filter(|_| now < until)
     }
 
     /// The value of `key` in the data as JSON text, verbatim.
@@ -368,18 +296,6 @@ impl Payload {
         };
     }
 
-    /// The fields after the three, from the comma on.
-    fn extra(&self) -> &str {
-        &self.text[self.flash_next.end..self.text.len() - 1]
-    }
-
-    /// The value of one of the fields after the three, verbatim.
-    fn extra_field(&self, field: &str) -> Option<&str> {
-        // No value has a comma in it: they are numbers, and a string that could be an id.
-        let mut fields = self.extra().split(',').skip(1);
-        fields.find_map(|it| it.strip_prefix(&field[1..]))
-    }
-
     fn assemble(id: &str, data: &str, flash_next: &str, extra: &str) -> Self {
         let parts = [ID_FIELD, id, DATA_FIELD, data, FLASH_NEXT_FIELD, flash_next, extra, "}"];
         let id_end = ID_FIELD.len() + id.len();
@@ -408,63 +324,14 @@ impl fmt::Debug for Payload {
 const ID_FIELD: &str = "{\"id\":";
 const DATA_FIELD: &str = ",\"data\":";
 const FLASH_NEXT_FIELD: &str = ",\"flash_next\":";
-const CREATED_AT_FIELD: &str = ",\"created_at\":";
-const MOVED_TO_FIELD: &str = ",\"moved_to\":";
-const MOVED_UNTIL_FIELD: &str = ",\"moved_until\":";
 
 /// The fields that are looked at; the last ones are extra, and in their order in the text.
-const FIELDS: [&str; 7] =
-    ["id", "data", "flash_next", "exp", "created_at", "moved_to", "moved_until"];
-
-/// A field after the three: how it begins in the text, and its value.
-type ExtraField = Option<(&'static str, Range<usize>)>;
-
-/// Those of the extra fields that are what they should be; a forwarding record needs both parts.
-fn extra_fields(
-    text: &str,
-    created_at: Option<Value>,
-    moved_to: Option<Value>,
-    moved_until: Option<Value>,
-) -> [ExtraField; 3] {
-    let is_instant =
-        |it: &Value| it.kind == Kind::Number && instant(&text[it.range.clone()]).is_some();
-    let created_at = created_at.filter(is_instant).map(|it| (CREATED_AT_FIELD, it.range));
-    let moved_to = moved_to.filter(|it| quoted_id(&text[it.range.clone()]).is_some());
-    let [moved_to, moved_until] = match (moved_to, moved_until.filter(is_instant)) {
-        (Some(to), Some(until)) => {
-            [Some((MOVED_TO_FIELD, to.range)), Some((MOVED_UNTIL_FIELD, until.range))]
-        }
-        _ => [None, None],
-    };
-    [created_at, moved_to, moved_until]
-}
-
-/// Where the last of the extra fields ends, if they follow `end` as we would write them.
-fn end_of_extra_fields(text: &str, mut end: usize, extra: &[ExtraField]) -> Option<usize> {
-    for (field, range) in extra.iter().flatten() {
-        if text.get(end..range.start) != Some(field) {
-            return None;
-        }
-        end = range.end;
-    }
-    Some(end)
-}
+const FIELDS: [&str; 8] =
+    ["id", "data", "flash_next", "exp", "created_at", "user", "moved_to", "moved_until"];
 
 fn number(text: &str, value: &Value) -> Option<f64> {
     // The grammar of JSON numbers is part of Rust's, and both round alike.
     (value.kind == Kind::Number).then(|| text[value.range.clone()].parse().ok()).flatten()
-}
-
-fn instant(number: &str) -> Option<UnixMillis> {
-    number.parse().ok().and_then(UnixMillis::from_f64)
-}
-
-fn whole_millis(at: UnixMillis) -> i64 {
-    at.as_f64().floor() as i64
-}
-
-fn quoted_id(string: &str) -> Option<SessionId> {
-    string.strip_prefix('"')?.strip_suffix('"').and_then(SessionId::parse)
 }
 
 #[derive(Clone, Copy)]

@@ -7,6 +7,7 @@
 //!   3f2b8c1e-9d4a-4c6b-8e2f-0a1b2c3d4e5f              36 characters: a version 4 UUID
 //!   Yk3v-8Q..                                         43: 32 random bytes, of the hardened format
 //!   hRz1..                                            44: the hash of one of those, as a store sees it
+//!   utF8..                                            44: no session, but the index of a user's
 //! ```
 
 use std::fmt;
@@ -77,6 +78,38 @@ impl SessionId {
         Some(Self(text.into_boxed_str()))
     }
 
+    /// The id of the record that is the index of the sessions of `user`, whatever the application
+    /// names its users by; `None` unless that is 1 to 256 bytes. See
+    /// [`UserSessions`](crate::users::UserSessions).
+    ///
+    /// A hash, under no key: the same on every host, and after every rotation of secrets.
+    ///
+    /// ```
+    /// use rudder_session::SessionId;
+    ///
+    /// let index = SessionId::user_index("alice").expect("a legal key");
+    /// assert!(index.is_user_index());
+    /// assert_eq!(index.as_str(), "utF8Rb_BxwqHtIEWCnrkgaj4OSt_UrgKIzL_VMvZ_xRA");
+    /// ```
+    pub fn user_index(user: &str) -> Option<Self> {
+        if !(1..=MAX_USER_LEN).contains(&user.len()) {
+            return None;
+        }
+        let mut text = String::with_capacity(1 + HARDENED_LEN);
+        text.push(USER_INDEX);
+        let hash = sha256(&[USER_INDEX_PURPOSE, user.as_bytes()].concat());
+        URL_SAFE_NO_PAD.encode_append(hash, &mut text);
+        Some(Self(text.into_boxed_str()))
+    }
+
+    /// Whether this is the id of an index of somebody's sessions, which no session has.
+    ///
+    /// Decoding refuses a cookie that names one, and [`resume`](crate::Store::resume) finds
+    /// nothing there. Whoever takes ids out of cookies in another way has to ask this.
+    pub fn is_user_index(&self) -> bool {
+        self.0.strip_prefix(USER_INDEX).is_some_and(|it| hardened_bytes(it.as_bytes()).is_some())
+    }
+
     /// Takes `text` for an id if it could name a record: 1 to 128 of `A-Z a-z 0-9 - _`.
     ///
     /// Every id that we make is a UUID, but a roll-out may meet ids that others made; anything
@@ -118,6 +151,11 @@ pub(crate) fn hardened_bytes(text: &[u8]) -> Option<[u8; HARDENED_BYTES]> {
 /// Random bytes of an id of the hardened format, and the characters that they take.
 pub(crate) const HARDENED_BYTES: usize = 32;
 const HARDENED_LEN: usize = URL_SAFE_NO_PAD.encoded_length(HARDENED_BYTES);
+
+/// Bytes of what an application names a user by, at most.
+const MAX_USER_LEN: usize = 256;
+const USER_INDEX: char = 'u';
+const USER_INDEX_PURPOSE: &[u8] = b"rudder-session/user-index/v1\0";
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 

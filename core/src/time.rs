@@ -48,6 +48,12 @@ impl UnixMillis {
         self.0
     }
 
+    /// The last whole millisecond of it, and none before the epoch.
+    pub(crate) fn whole_millis(self) -> u64 {
+        // A cast keeps within the bounds of its type.
+        self.0.floor() as u64
+    }
+
     /// Reads the system's clock.
     ///
     /// For the outermost call of a program only: everything else takes time as an argument.
@@ -144,6 +150,11 @@ impl Lifetime {
     /// end before its cookie does.
     pub fn ttl(self) -> Ttl {
         Ttl((self.minutes * 60.0).ceil().max(1.0) as u64)
+    }
+
+    /// Whole milliseconds, rounded up.
+    pub(crate) fn as_millis(self) -> u64 {
+        (self.minutes * 60.0 * 1000.0).ceil() as u64
     }
 
     /// The `exp` of a cookie that is encoded at `now`.

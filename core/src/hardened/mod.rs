@@ -283,6 +283,7 @@ impl HardenedCodec {
         let Some(text) = value.strip_prefix(Kind::Id.tag().as_bytes()) else {
             let signed = self.verify_v1(value, now)?;
             let id = str::from_utf8(signed).ok().and_then(SessionId::parse);
+            let id = id.filter(|id| !id.is_user_index());
             out.extend_from_slice(id.ok_or(DecodeError::Malformed)?.as_str().as_bytes());
             return Ok(Origin::V1);
         };

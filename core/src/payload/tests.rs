@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::UnixMillis;
 
 fn parse(text: &str) -> Payload {
     Payload::parse(text).expect(text)
@@ -111,7 +112,7 @@ fn of_two_instants_of_creation_the_earlier_one_counts() {
         (Some(1), Some(2), Some(1)),
         (Some(2), Some(1), Some(1)),
     ] {
-        let earlier = created(own).created_no_later_than(&created(other));
+        let earlier = created(own).inheriting(&created(other));
         assert_eq!(earlier, created(expected), "{own:?} {other:?}");
     }
 }

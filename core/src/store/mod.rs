@@ -28,13 +28,13 @@ mod memory;
 mod metered;
 #[cfg(test)]
 mod missteps;
-mod procedure;
+pub(crate) mod procedure;
 mod redis;
 mod regenerate;
 mod request;
 mod resume;
 mod submit;
-mod update;
+pub(crate) mod update;
 
 pub use file::{Durability, FileConfig, FileStore};
 pub use future::Pending;
@@ -50,6 +50,8 @@ pub use submit::{
     submit_resume, submit_update, update_submission,
 };
 pub use update::Updated;
+
+use std::sync::Arc;
 
 use crate::error::StoreError;
 use crate::payload::Payload;
@@ -437,20 +439,26 @@ pub trait Store: Send + Sync {
     }
 }
 
-impl<S: Store + ?Sized> Store for Box<S> {
-    fn call(&self, request: Request, now: UnixMillis) -> Result<Reply, StoreError> {
-        (**self).call(request, now)
-    }
+macro_rules! passes_on {
+    ($($to:ty),*) => {
+        $(impl<S: Store + ?Sized> Store for $to {
+            fn call(&self, request: Request, now: UnixMillis) -> Result<Reply, StoreError> {
+                (**self).call(request, now)
+            }
 
-    fn submit(&self, request: Request, now: UnixMillis, done: Done) {
-        (**self).submit(request, now, done);
-    }
+            fn submit(&self, request: Request, now: UnixMillis, done: Done) {
+                (**self).submit(request, now, done);
+            }
 
-    fn submit_all(&self, submissions: Vec<Submission>) {
-        (**self).submit_all(submissions);
-    }
+            fn submit_all(&self, submissions: Vec<Submission>) {
+                (**self).submit_all(submissions);
+            }
 
-    fn incidents(&self) -> Incidents {
-        (**self).incidents()
-    }
+            fn incidents(&self) -> Incidents {
+                (**self).incidents()
+            }
+        })*
+    };
 }
+
+passes_on!(&S, Arc<S>, Box<S>);

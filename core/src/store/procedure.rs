@@ -17,27 +17,27 @@ use crate::session_id::SessionId;
 use crate::time::UnixMillis;
 
 /// Each round that fails means that another request got through, so this many in a row are many.
-pub(super) const ROUNDS: usize = 10;
+pub(crate) const ROUNDS: usize = 10;
 
 /// How many forwarding records are followed: one for each time that a session is regenerated
 /// within the grace of the first.
-pub(super) const HOPS: usize = 4;
+pub(crate) const HOPS: usize = 4;
 
 /// What to do next.
 #[derive(Debug)]
-pub(super) enum Next<P, T> {
+pub(crate) enum Next<P, T> {
     Ask(Request, P),
     Done(Result<T, StoreError>),
 }
 
 /// A sequence of steps that ends in a `T`.
-pub(super) trait Procedure<T>: Sized {
+pub(crate) trait Procedure<T>: Sized {
     /// The step after the one that gave `outcome`.
     fn next(self, outcome: Result<Reply, StoreError>) -> Next<Self, T>;
 }
 
 /// Goes through a procedure, waiting for each step.
-pub(super) fn run<T, P: Procedure<T>>(
+pub(crate) fn run<T, P: Procedure<T>>(
     store: &(impl Store + ?Sized),
     mut next: Next<P, T>,
     now: UnixMillis,
@@ -51,7 +51,7 @@ pub(super) fn run<T, P: Procedure<T>>(
 }
 
 /// Goes through a procedure without waiting: each answer sets off the step after it.
-pub(super) fn submit<S, T, P>(
+pub(crate) fn submit<S, T, P>(
     store: Arc<S>,
     next: Next<P, T>,
     now: UnixMillis,
@@ -67,7 +67,7 @@ pub(super) fn submit<S, T, P>(
 }
 
 /// The next step of a procedure, which sets off those after it; `None` if it has come to its end.
-pub(super) fn submission<S, T, P>(
+pub(crate) fn submission<S, T, P>(
     store: &Arc<S>,
     next: Next<P, T>,
     now: UnixMillis,
@@ -93,6 +93,6 @@ where
 
 /// What lies in the place of the session `id`; a record that is not its own is none, as it is
 /// when it is loaded.
-pub(super) fn own(text: &str, id: &SessionId) -> Option<Payload> {
+pub(crate) fn own(text: &str, id: &SessionId) -> Option<Payload> {
     Payload::parse(text).ok().filter(|payload| payload.belongs_to(id))
 }

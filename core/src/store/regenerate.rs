@@ -79,7 +79,7 @@ impl Regenerate {
             return Next::Done(Err(StoreError::InvalidId));
         }
         let forwarding = grace.map(|it| (Payload::forwarding(&old_id, &new_id, now.plus(it)), it));
-        let stored = payload.clone().created_no_later_than(base);
+        let stored = payload.clone().inheriting(base);
         let procedure = Self {
             base: base.clone(),
             ours: payload.clone(),

@@ -8,6 +8,8 @@
 //!              -> little left: touch it
 //! ```
 //!
+//! The index of somebody's sessions is no session: nobody resumes that.
+//!
 //! When a session is over, and how little is little, is `timeouts`'s to say.
 
 use super::procedure::{HOPS, Next, Procedure, own};
@@ -80,6 +82,9 @@ impl Resume {
         timeouts: &Timeouts,
         now: UnixMillis,
     ) -> Next<Self, Resumed> {
+        if id.is_user_index() {
+            return Next::Done(Ok(Resumed::None));
+        }
         let step = Step::Inspecting;
         let (id, at) = (id.clone(), id.clone());
         let procedure = Self { timeouts: *timeouts, now, id: id.clone(), at, hops: 0, step };
@@ -91,7 +96,7 @@ impl Resume {
         if payload.is_forwarding() {
             self.hops += 1;
             return match payload.leads_to(self.now) {
-                Some(id) if self.hops <= HOPS => {
+                Some(id) if self.hops <= HOPS && !id.is_user_index() => {
                     self.at = id.clone();
                     Next::Ask(Request::Inspect { id }, self)
                 }

@@ -37,7 +37,7 @@ pub enum Updated {
     Saved,
 }
 
-pub(super) struct Update {
+pub(crate) struct Update {
     /// What was loaded, as text: only a merge looks into it.
     base: String,
     ours: Payload,
@@ -52,7 +52,7 @@ pub(super) struct Update {
 
 impl Update {
     /// Onto a payload that is known to be one.
-    pub(super) fn onto(
+    pub(crate) fn onto(
         base: &Payload,
         payload: &Payload,
         ttl: Ttl,
@@ -81,7 +81,7 @@ impl Update {
             let Some(base) = own(&base, &id) else {
                 return Next::Done(Err(StoreError::InvalidId));
             };
-            attempt = attempt.created_no_later_than(&base);
+            attempt = attempt.inheriting(&base);
         }
         let expected = base.clone();
         Self { base, ours, attempt, ttl, now, id, hops: 0, round: 0 }.replace(expected)
