@@ -155,7 +155,8 @@ export class UserSessions {
   /** @internal Ends all but the session with this mark, unless that one is over itself. */
   async revokeOthers(mark: Mark): Promise<number> {
     // One that the index has lost must be in it before the epoch is raised.
-    return (await this.check(mark, true)) ? this.#endAll(mark.index, mark) : 0
+    await this.#healed(mark, Date.now())
+    return this.#endAll(mark.index, mark)
   }
 
   /** @internal */
@@ -182,23 +183,24 @@ export class UserSessions {
   }
 
   async #isLive(mark: Mark, nowMs: number): Promise<boolean> {
-    const { index, handle, epoch } = mark
-    const found = new UserIndex(index, await this.#store.load(index, nowMs))
-    const verdict = found.verdict(mark)
-    if (verdict === 'over') return false
-    if (verdict === 'heal') {
-      const healed = await this.#edit(index, (it) => {
-        const isMissing = it.verdict(mark) === 'heal'
-        if (!isMissing) return false
-        if (it.isNew) it.putEpoch(epoch)
-        this.#put(it, handle, '', epoch, nowMs)
-        return true
-      })
-      return healed.verdict(mark) === 'live'
-    }
-    const seen = found.seen(handle)
+    const found = await this.#healed(mark, nowMs)
+    if (found.verdict(mark) !== 'live') return false
+    const seen = found.seen(mark.handle)
     const isDue = seen === null || nowMs - seen > this.#rules.seenEverySeconds * 1000
     return isDue ? this.#noteSeen(mark, nowMs) : true
+  }
+
+  /** The index of a session, with an entry for it if nothing speaks against that. */
+  async #healed(mark: Mark, nowMs: number): Promise<UserIndex> {
+    const { index, handle, epoch } = mark
+    const found = new UserIndex(index, await this.#store.load(index, nowMs))
+    if (found.verdict(mark) !== 'heal') return found
+    return this.#edit(index, (it) => {
+      if (it.verdict(mark) !== 'heal') return false
+      if (it.isNew) it.putEpoch(epoch)
+      this.#put(it, handle, '', epoch, nowMs)
+      return true
+    })
   }
 
   /** That a session was seen is worth no failure of its request. */
