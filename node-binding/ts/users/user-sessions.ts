@@ -301,21 +301,32 @@ export class UserSessions {
         if (await this.#store.create(text, ttlSeconds, nowMs)) return it
         continue
       }
-      const saved = await this.#store.update(base, text, ttlSeconds, nowMs)
-      if (saved === true) return it
-      if (typeof saved === 'string') return new UserIndex(id, saved)
+      try {
+        const saved = await this.#store.update(base, text, ttlSeconds, nowMs)
+        if (saved === true) return it
+        if (typeof saved === 'string') return new UserIndex(id, saved)
+      } catch (error) {
+        // Many sign in at once. Any other failure is not for us to try again.
+        if (!isConflict(error)) throw error
+      }
     }
     throw conflict()
   }
 }
 
+function isConflict(error: unknown): boolean {
+  return error instanceof SessionStoreError && error.code === CONFLICT
+}
+
 function conflict(): SessionStoreError {
   return new SessionStoreError(
-    'ERR_SESSION_STORE_CONFLICT',
+    CONFLICT,
     'the index of a user was changed by others too often in a row',
     { retryable: true },
   )
 }
+
+const CONFLICT = 'ERR_SESSION_STORE_CONFLICT'
 
 /** Whatever `maxSessions` says, so that a record stays small. */
 const MOST_SESSIONS = 1000
