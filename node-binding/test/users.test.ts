@@ -449,7 +449,7 @@ onEveryDriver((driver) => {
   })
 
   test('a cookie that names an index is refused, whatever its signature', async () => {
-    const middleware = withUsers({}, { format: 'v1' })
+    const middleware = withUsers({}, { ...driver.ownStore(), format: 'v1' })
     await signedIn(middleware, 'named')
     const index = indexIdOf('named')
     const planted = new Browser(middleware, createCodec([SECRET]).sign(index))
