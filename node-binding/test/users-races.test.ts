@@ -115,6 +115,26 @@ test('who signs in after an end of all is in, and who did before is not', () =>
     runs(200),
   ))
 
+test('who is signed in once all were ended is in, though both went on together', () =>
+  fc.assert(
+    fc.asyncProperty(scheduler, async (turns) => {
+      const { store, users } = await twoSessions()
+      store.turns = turns
+      const done: string[] = []
+      const ended = users.revokeAll(USER).then(() => done.push('ended'))
+      const signedIn = users.signIn(USER, '', null).then((mark) => {
+        done.push('signed in')
+        return mark
+      })
+
+      const [mark] = await turns.waitFor(Promise.all([signedIn, ended]))
+      store.turns = null
+
+      if (done[0] === 'ended') assert.equal(await users.check(mark), true)
+    }),
+    runs(200),
+  ))
+
 test('there are never more sessions than are allowed, and always one', () =>
   fc.assert(
     fc.asyncProperty(

@@ -66,7 +66,9 @@ onEveryDriver((driver) => {
     const { result } = await visited(ours, (session) => session.revoke(other.handle))
 
     assert.equal(result, true)
+    const { calls } = middleware.engine.stats().destroy
     assert.equal(await isIn(theirs), false)
+    assert.equal(middleware.engine.stats().destroy.calls, calls + 1)
     assert.equal(await isIn(ours), true)
     assert.equal((await devicesOf(ours)).length, 1)
     const again = await visited(ours, (session) => session.revoke(other.handle))
@@ -470,7 +472,9 @@ onEveryDriver((driver) => {
 
     clock.set(T0 + 91 * MINUTE_MS)
 
-    assert.deepEqual((await browser.visit()).session.all(), {})
+    const { session } = await browser.visit()
+    assert.deepEqual(session.all(), {})
+    assert.deepEqual(await session.devices(), [])
   })
 
   test('without users there is nobody to ask about', async () => {
