@@ -50,6 +50,7 @@ const WITHOUT_ADDON = [
   'testing',
   'users',
   'users-races',
+  'users-servers',
   'users-vectors',
   'vectors',
 ]
