@@ -22,6 +22,9 @@ const SECOND_MS = 1000
 const MINUTE_MS = 60_000
 const LIFETIME_MINUTES = 120
 
+/** Requests without a session. STRANGERS=100000 for a flood. */
+const STRANGERS = Number(process.env.STRANGERS ?? 3000)
+
 onEveryDriver((driver) => {
   const hasRecords = driver.name !== 'cookie'
 
@@ -171,6 +174,23 @@ onEveryDriver((driver) => {
     })
 
     assert.equal(await isIn(theirs), false)
+    assert.equal(await isIn(ours), true)
+  })
+
+  test('a session that is revoked in the middle of a request ends no other any more', async () => {
+    const middleware = withUsers()
+    const [ours, theirs] = await twoSignedIn(middleware, 'too late')
+    const own = (await devicesOf(ours)).find(({ current }) => current) as SessionDevice
+    const answers: unknown[] = []
+
+    await theirs.visit(async (session) => {
+      await ours.visit((other) => other.revokeOthers())
+      answers.push(await session.revoke(own.handle))
+      answers.push(await session.revokeOthers())
+      answers.push(await session.revokeAll())
+    })
+
+    assert.deepEqual(answers, [false, 0, 0])
     assert.equal(await isIn(ours), true)
   })
 
@@ -448,6 +468,21 @@ onEveryDriver((driver) => {
     assert.equal(await isIn(fourth), true)
     clock.set(T0 + 31 * SECOND_MS)
     assert.equal(await isIn(fourth), false)
+  })
+
+  test('Django CVE-2015-5143: strangers leave no session and no index', async () => {
+    const middleware = withUsers({}, { ...driver.ownStore(), storeEmpty: false })
+    const { store } = middleware.engine.stats()
+
+    for (let n = 0; n < STRANGERS; n++) {
+      // Every second one has a cookie that it has made up.
+      const stranger = new Browser(middleware, n % 2 === 0 ? undefined : `${n}.${n}`)
+      const { setCookies } = await stranger.visit((session) => session.get('auth_user_id'))
+      assert.deepEqual(setCookies, [])
+    }
+
+    assert.deepEqual(middleware.engine.stats().store, store)
+    assert.equal(middleware.engine.stats().save.calls, 0)
   })
 
   test('a cookie that names an index is refused, whatever its signature', async () => {

@@ -311,7 +311,7 @@ export class SessionInstance {
   async revoke(handle: string): Promise<boolean> {
     const { mark, sessions } = this.#users()
     if (mark === null) return false
-    const wasLive = await sessions.revokeIn(mark.index, handle)
+    const wasLive = await sessions.revokeIn(mark.index, handle, mark)
     if (handle === mark.handle) await this.logout()
     return wasLive
   }
@@ -326,7 +326,7 @@ export class SessionInstance {
   async revokeAll(): Promise<number> {
     const { mark, sessions } = this.#users()
     if (mark === null) return 0
-    const ended = await sessions.revokeAllIn(mark.index)
+    const ended = await sessions.revokeAllIn(mark.index, mark)
     await this.logout()
     return ended
   }

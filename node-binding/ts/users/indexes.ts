@@ -33,7 +33,9 @@ export function openIndexes(
     binding: {
       sessions: new UserSessions(store, rules),
       key: key === false ? null : key,
-      seenEverySeconds,
+      // A verdict may have been old when it was taken. Together they are half of the margin for
+      // which the end of a session is remembered after the last that can be left of it.
+      checkedForSeconds: seenEverySeconds - checkEverySeconds,
     },
     close: () => opened?.release(),
   }

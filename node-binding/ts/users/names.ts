@@ -20,7 +20,7 @@ export function indexIdOf(user: UserKey): string {
 
 /** Whether `id` names an index record, and so can be no session's. */
 export function isIndexId(id: string): boolean {
-  return INDEX_ID.test(id)
+  return id.length === INDEX_ID_LENGTH && INDEX_ID.test(id)
 }
 
 export function newHandle(): string {
@@ -66,6 +66,7 @@ const ADOPTED_DOMAIN = 'rudder-session/adopted-handle/v1'
 
 const MOST_KEY_BYTES = 256
 const HANDLE_BYTES = 16
+const INDEX_ID_LENGTH = 44
 
 /** The last character stands for four bits of the hash, or two of the handle; the rest is zero. */
 const INDEX_ID = /^u[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/

@@ -31,7 +31,8 @@ export interface UserBinding {
   sessions: UserSessions
   /** The key of the data that says who the user is. */
   key: string | null
-  seenEverySeconds: number
+  /** For how long after a check a session may be saved without another one. */
+  checkedForSeconds: number
 }
 
 /** The user of one session. */
@@ -128,7 +129,7 @@ export class SessionUser {
 
   #isCheckOld(): boolean {
     const ageMs = Date.now() - this.#checkedAtMs
-    return this.#mark !== null && Math.abs(ageMs) > this.#binding.seenEverySeconds * 1000
+    return this.#mark !== null && Math.abs(ageMs) > this.#binding.checkedForSeconds * 1000
   }
 }
 

@@ -140,10 +140,11 @@ export class UserSessions {
     })
   }
 
-  /** @internal */
-  async revokeIn(index: string, handle: string): Promise<boolean> {
+  /** @internal @param by Asks for it; if that one is over itself, nothing is done. */
+  async revokeIn(index: string, handle: string, by: Mark | null = null): Promise<boolean> {
     let wasLive = false
     await this.#ending(index, (it, nowMs) => {
+      if (by !== null && it.verdict(by) === 'over') return false
       wasLive = it.live(nowMs, this.#spans).some((live) => live.handle === handle)
       const isNamed = it.named().includes(handle)
       if (isNamed) it.end(handle, this.#rememberUntilMs(nowMs))
@@ -156,27 +157,29 @@ export class UserSessions {
   async revokeOthers(mark: Mark): Promise<number> {
     // One that the index has lost must be in it before the epoch is raised.
     await this.#healed(mark, Date.now())
-    return this.#endAll(mark.index, mark)
+    return this.#endAll(mark.index, mark, mark)
   }
 
-  /** @internal */
-  async revokeAllIn(index: string): Promise<number> {
-    return this.#endAll(index, null)
+  /** @internal @param by As above. */
+  async revokeAllIn(index: string, by: Mark | null = null): Promise<number> {
+    return this.#endAll(index, null, by)
   }
 
-  async #endAll(index: string, spared: Mark | null): Promise<number> {
+  async #endAll(index: string, spared: Mark | null, by: Mark | null): Promise<number> {
     let ended = 0
     await this.#ending(index, (it, nowMs) => {
       const own = spared === null ? null : it.entry(spared.handle)
       ended = 0
-      if (spared !== null && it.verdict(spared) !== 'live') return false
+      if (by !== null && it.verdict(by) === 'over') return false
       ended = it.live(nowMs, this.#spans).filter((live) => live.handle !== spared?.handle).length
       for (const handle of it.named()) {
         if (handle !== spared?.handle) it.end(handle, this.#rememberUntilMs(nowMs))
       }
       // That ends those, too, which the index does not name.
       it.putEpoch(it.epoch + 1)
-      if (spared !== null && own !== null) it.putEntry(spared.handle, { ...own, epoch: it.epoch })
+      if (spared === null) return true
+      if (own === null) this.#put(it, spared.handle, '', it.epoch, nowMs)
+      else it.putEntry(spared.handle, { ...own, epoch: it.epoch })
       return true
     })
     return ended
