@@ -4,6 +4,9 @@
 //! `redis_without_scripts::<law>` as a user who may run none, `redis_with_tls::<law>`,
 //! `redis_sentinel::<law>` and `redis_cluster::<law>`, whose servers all laws have in common.
 
+#[path = "store_contract/users.rs"]
+mod users;
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
@@ -22,6 +25,12 @@ use rudder_session_tests::redis_server::{RedisServer, TempDir, free_port};
 use rudder_session_tests::resp::{Client, Reply};
 use rudder_session_tests::sentinels::{MASTER, Sentinels};
 use rudder_session_tests::tls_server::TlsServer;
+use users::{
+    a_session_is_seen_again_after_a_while, a_session_that_is_over_is_none_and_its_record_goes,
+    an_index_that_was_lost_is_mended_by_the_sessions_that_are_used,
+    the_sessions_of_a_user_are_listed_and_ended, threads_that_sign_in_leave_no_more_than_may_be,
+    what_was_revoked_is_over_whatever_threads_do_meanwhile,
+};
 
 macro_rules! laws {
     ($($law:ident)*) => {
@@ -95,6 +104,12 @@ laws! {
     what_is_submitted_together_is_answered_each_for_itself
     an_update_onto_a_text_is_an_update_onto_what_it_says
     a_meter_changes_no_answer
+    the_sessions_of_a_user_are_listed_and_ended
+    an_index_that_was_lost_is_mended_by_the_sessions_that_are_used
+    a_session_is_seen_again_after_a_while
+    a_session_that_is_over_is_none_and_its_record_goes
+    threads_that_sign_in_leave_no_more_than_may_be
+    what_was_revoked_is_over_whatever_threads_do_meanwhile
 }
 
 fn an_absent_session_is_none_and_no_error(subject: &Subject) {

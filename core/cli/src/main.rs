@@ -12,12 +12,14 @@
 
 mod bench;
 mod doctor;
+mod gc;
 mod genkey;
 mod input;
 mod inspect;
 mod place;
 mod redis_facts;
 mod report;
+mod users;
 
 use std::io;
 use std::process::ExitCode;
@@ -47,6 +49,12 @@ enum Command {
     Doctor(doctor::Options),
     /// Measure loads and saves of a store
     Bench(bench::Options),
+    /// List the sessions of a user, by handles that open nothing
+    List(users::UserOptions),
+    /// End sessions of a user: those are refused from their next request on
+    Revoke(users::RevokeOptions),
+    /// Remove what has expired from a file, and make that small; count what a Redis never removes
+    Gc(gc::Options),
     /// Print the manual page
     Man,
     /// Print completions for a shell
@@ -63,6 +71,9 @@ fn main() -> ExitCode {
         Command::Genkey(options) => genkey::run(&options).map(boxed),
         Command::Doctor(options) => doctor::run(&options).map(boxed),
         Command::Bench(options) => bench::run(&options).map(boxed),
+        Command::List(options) => users::list(&options).map(boxed),
+        Command::Revoke(options) => users::revoke(&options).map(boxed),
+        Command::Gc(options) => gc::run(&options).map(boxed),
         Command::Man => {
             return printed(clap_mangen::Man::new(Arguments::command()).render(&mut io::stdout()));
         }

@@ -11,6 +11,7 @@ use redis::{Connection, RedisResult, Value};
 use rudder_session::UnixMillis;
 
 use crate::doctor::{Check, Finding};
+use crate::report::CommandError;
 
 /// All checks that a server's answers allow, within `timeout`; none from a server that is slower.
 pub(crate) fn checks(url: &str, prefix: &str, timeout: Duration) -> Vec<Check> {
@@ -122,31 +123,72 @@ fn has_if_eq(product: &str, version: &str) -> bool {
 
 /// A record without a TTL stays for good: no store of ours writes one.
 fn ttls(connection: &mut Connection, prefix: &str) -> Option<Check> {
+    let Count { records, without_ttl } = scan(connection, prefix, SAMPLE, SCANS).ok()?;
+    let finding = if without_ttl > 0 { Finding::Doubtful } else { Finding::Well };
+    Some(Check::new("TTLs", finding, format!("{without_ttl} of {records} records have none")))
+}
+
+/// All records of the server, and those of them without a TTL, if that takes no longer than
+/// `timeout`.
+pub(crate) fn count(
+    url: &str,
+    prefix: &str,
+    timeout: Duration,
+) -> Result<(usize, usize), CommandError> {
+    let (url, prefix) = (url.to_owned(), prefix.to_owned());
+    let (answer, answered) = mpsc::channel();
+    thread::spawn(move || {
+        let counted = redis::Client::open(url)
+            .and_then(|it| it.get_connection_with_timeout(timeout))
+            .and_then(|mut it| scan(&mut it, &prefix, usize::MAX, usize::MAX));
+        // Refused only when nobody waits any more.
+        let _ = answer.send(counted);
+    });
+    match answered.recv_timeout(timeout) {
+        Ok(Ok(Count { records, without_ttl })) => Ok((records, without_ttl)),
+        Ok(Err(error)) => Err(CommandError::Redis(error.category().to_owned())),
+        Err(_) => Err(CommandError::Redis("not in time".to_owned())),
+    }
+}
+
+#[derive(Default)]
+struct Count {
+    records: usize,
+    without_ttl: usize,
+}
+
+/// Looks at no more than so many records, and asks for some no more often than that.
+fn scan(
+    connection: &mut Connection,
+    prefix: &str,
+    most: usize,
+    scans: usize,
+) -> RedisResult<Count> {
     let escaped: String = prefix.chars().flat_map(|c| ['\\', c]).collect();
-    let (mut names, mut cursor) = (Vec::<Vec<u8>>::new(), 0_u64);
-    for _ in 0..SCANS {
-        let (next, some): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
+    let (mut count, mut cursor) = (Count::default(), 0_u64);
+    for _ in 0..scans {
+        let (next, mut names): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
             .arg(cursor)
             .arg("MATCH")
             .arg(format!("{escaped}*"))
             .arg("COUNT")
             .arg(SAMPLE)
-            .query(connection)
-            .ok()?;
-        names.extend(some);
+            .query(connection)?;
+        names.truncate(most - count.records);
+        // A pipeline of nothing is an error.
+        if !names.is_empty() {
+            let mut each = redis::pipe();
+            names.iter().for_each(|name| _ = each.ttl(name));
+            let ttls: Vec<i64> = each.query(connection)?;
+            count.records += ttls.len();
+            count.without_ttl += ttls.iter().filter(|ttl| **ttl == NO_TTL).count();
+        }
         cursor = next;
-        if cursor == 0 || names.len() >= SAMPLE {
+        if cursor == 0 || count.records >= most {
             break;
         }
     }
-    names.truncate(SAMPLE);
-    let mut each = redis::pipe();
-    names.iter().for_each(|name| _ = each.ttl(name));
-    // A pipeline of nothing is an error.
-    let ttls: Vec<i64> = if names.is_empty() { Vec::new() } else { each.query(connection).ok()? };
-    let endless = ttls.iter().filter(|ttl| **ttl == NO_TTL).count();
-    let finding = if endless > 0 { Finding::Doubtful } else { Finding::Well };
-    Some(Check::new("TTLs", finding, format!("{endless} of {} records have none", names.len())))
+    Ok(count)
 }
 
 const ROUND_TRIPS: usize = 9;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use rudder_session::{ConfigError, OpenError, StoreError};
+use rudder_session::{ConfigError, OpenError, StoreError, UsersError};
 use serde::Serialize;
 
 /// What a command found.
@@ -50,10 +50,15 @@ pub(crate) enum CommandError {
     Output(io::Error),
     #[error("{0}: {1}")]
     ReadFile(PathBuf, io::Error),
+    /// Without the client's own words: they quote what was sent.
+    #[error("redis cannot be asked: {0}")]
+    Redis(String),
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("{0}")]
     Usage(&'static str),
+    #[error("{0}")]
+    Users(#[from] UsersError),
 }
 
 impl CommandError {
@@ -63,8 +68,14 @@ impl CommandError {
             | Self::Config(_)
             | Self::NoFile(_)
             | Self::ReadFile(..)
-            | Self::Usage(_) => WRONG_USE,
-            Self::Input(_) | Self::Open(_) | Self::Output(_) | Self::Store(_) => UNKNOWN,
+            | Self::Usage(_)
+            | Self::Users(UsersError::InvalidUser) => WRONG_USE,
+            Self::Input(_)
+            | Self::Open(_)
+            | Self::Output(_)
+            | Self::Redis(_)
+            | Self::Store(_)
+            | Self::Users(_) => UNKNOWN,
         })
     }
 }

@@ -328,7 +328,7 @@ fn the_manual_and_the_completions_name_all_commands() {
     let manual = run(&["man"]).out;
     let completions = run(&["completions", "bash"]).out;
 
-    for command in ["inspect", "genkey", "doctor", "bench"] {
+    for command in ["inspect", "genkey", "doctor", "bench", "list", "revoke", "gc"] {
         assert!(manual.contains(command), "{command}");
         assert!(completions.contains(command), "{command}");
     }

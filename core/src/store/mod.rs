@@ -34,7 +34,7 @@ mod regenerate;
 mod request;
 mod resume;
 mod submit;
-mod update;
+pub(crate) mod update;
 
 pub use file::{Durability, FileConfig, FileStore};
 pub use future::Pending;

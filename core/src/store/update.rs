@@ -37,7 +37,7 @@ pub enum Updated {
     Saved,
 }
 
-pub(super) struct Update {
+pub(crate) struct Update {
     /// What was loaded, as text: only a merge looks into it.
     base: String,
     ours: Payload,
@@ -52,7 +52,7 @@ pub(super) struct Update {
 
 impl Update {
     /// Onto a payload that is known to be one.
-    pub(super) fn onto(
+    pub(crate) fn onto(
         base: &Payload,
         payload: &Payload,
         ttl: Ttl,

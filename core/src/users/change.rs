@@ -50,7 +50,12 @@ struct Attempt<T> {
 }
 
 impl<T> Change<T> {
-    pub(super) fn start(id: &SessionId, times: Times, plan: Planner<T>) -> Next<Self, T> {
+    pub(super) fn start(
+        id: &SessionId,
+        times: Times,
+        plan: impl FnMut(Option<Index>) -> Plan<T> + Send + 'static,
+    ) -> Next<Self, T> {
+        let plan = Box::new(plan);
         let change = Self { id: id.clone(), times, plan, round: 0, attempt: None };
         Next::Ask(Request::Load { id: id.clone() }, change)
     }

@@ -11,15 +11,15 @@
 //! every other then, an entry is over, and an end stands. What another version has put there
 //! stays.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::UserSession;
-use crate::json;
+use crate::json::{self, Kind};
 use crate::payload::{MAX_WHOLE, Payload, SessionHandle, UserMark, whole};
 use crate::session_id::SessionId;
 use crate::time::{Lifetime, Ttl, UnixMillis};
-use crate::typed;
 
 /// What is the same for all that is done in one call: instants and lengths in whole milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -57,11 +57,12 @@ pub(super) enum Verdict {
 }
 
 /// An entry that can be read, of the session that it is about.
-struct Entry {
+struct Entry<'a> {
     created: u64,
     until: u64,
     epoch: u64,
-    label: String,
+    /// As it is written, between its quotes.
+    label: &'a str,
 }
 
 /// The members of the data of an index record, by their keys as they are written.
@@ -136,12 +137,11 @@ impl Index {
     pub(super) fn live(&self, current: Option<&SessionHandle>, times: Times) -> Vec<UserSession> {
         let mut found = Vec::new();
         for handle in self.handles(ENTRY).filter(|it| self.is_live(it, times)) {
-            let Some(Entry { created, label, .. }) = self.entry(&handle).flatten() else {
-                continue;
-            };
+            let Some(entry) = self.entry(&handle).flatten() else { continue };
+            let (created, label) = (entry.created, entry.label());
             let seen = self.seen(&handle).unwrap_or(created);
             let current = current == Some(&handle);
-            found.push(UserSession { handle, created, seen, label: clean(&label), current });
+            found.push(UserSession { handle, created, seen, label, current });
         }
         found.sort_by(|a, b| {
             (b.seen, b.created).cmp(&(a.seen, a.created)).then_with(|| a.handle.cmp(&b.handle))
@@ -191,6 +191,9 @@ impl Index {
     /// Ends the sessions that were seen longest ago until no more than `most` are alive; never
     /// that of `spared`.
     pub(super) fn keep_at_most(&mut self, most: usize, spared: &SessionHandle, times: Times) {
+        if self.handles(ENTRY).count() <= most {
+            return;
+        }
         let live = self.live(Some(spared), times);
         let excess = live.len().saturating_sub(most);
         for session in live.iter().rev().filter(|it| !it.current).take(excess) {
@@ -259,7 +262,7 @@ impl Index {
     }
 
     /// `None` if there is no entry, `Some(None)` if it cannot be read.
-    fn entry(&self, handle: &SessionHandle) -> Option<Option<Entry>> {
+    fn entry(&self, handle: &SessionHandle) -> Option<Option<Entry<'_>>> {
         self.0.get(&key(ENTRY, handle)).map(|value| Entry::parse(value))
     }
 
@@ -267,7 +270,7 @@ impl Index {
         self.0.get(&key(SEEN, handle)).and_then(|value| whole(value))
     }
 
-    fn lasts_until(&self, handle: &SessionHandle, entry: &Entry, times: Times) -> u64 {
+    fn lasts_until(&self, handle: &SessionHandle, entry: &Entry<'_>, times: Times) -> u64 {
         entry.until.max(self.seen(handle).map_or(0, |seen| seen.saturating_add(times.kept)))
     }
 
@@ -279,16 +282,30 @@ impl Index {
     }
 }
 
-impl Entry {
-    fn parse(value: &str) -> Option<Self> {
-        let number = |key| json::member(value, key).and_then(whole);
-        let label = json::member(value, "label").filter(|it| it.starts_with('"'))?;
-        Some(Self {
-            created: number("created")?,
-            until: number("until")?,
-            epoch: number(EPOCH)?,
-            label: typed::read(label).ok()?,
-        })
+impl<'a> Entry<'a> {
+    fn parse(value: &'a str) -> Option<Self> {
+        let (mut created, mut until, mut epoch, mut label) = (None, None, None, None);
+        // What is no object has no members; an error cannot be, its text has been walked.
+        let _ = json::members(value, |key, found| {
+            let text = &value[found.range];
+            if json::key_is(key, "created") {
+                created = whole(text);
+            } else if json::key_is(key, "until") {
+                until = whole(text);
+            } else if json::key_is(key, EPOCH) {
+                epoch = whole(text);
+            } else if json::key_is(key, "label") {
+                label = (found.kind == Kind::String).then(|| &text[1..text.len() - 1]);
+            }
+        });
+        Some(Self { created: created?, until: until?, epoch: epoch?, label: label? })
+    }
+
+    /// Half of a surrogate pair, which another implementation may have written, is U+FFFD.
+    fn label(&self) -> String {
+        let text = json::unescape(self.label);
+        let lossy = || String::from_utf16_lossy(&json::utf16(self.label).collect::<Vec<_>>());
+        clean(&text.map_or_else(lossy, Cow::into_owned))
     }
 }
 

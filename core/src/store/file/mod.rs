@@ -15,6 +15,7 @@
 //!   transaction    what a batch of writes does to the tables
 //! ```
 
+mod collect;
 mod database;
 mod opening;
 mod row;

@@ -54,6 +54,21 @@ impl Transactions {
     }
 }
 
+/// Removes up to `most` records that expired before `now`, in a commit of their own; how many.
+pub(super) fn remove_expired(
+    database: &Arc<Database>,
+    now: UnixMillis,
+    most: usize,
+) -> Result<usize, StoreError> {
+    database.write(|transaction| {
+        let mut tables = Tables {
+            records: transaction.open_table(RECORDS).map_err(broken)?,
+            expiry: transaction.open_table(EXPIRY).map_err(broken)?,
+        };
+        tables.collect_expired(now, most)
+    })
+}
+
 /// What one request of a batch comes to; an error here is the request's own, and the others of
 /// the batch go on.
 type Outcome = Result<Reply, StoreError>;
