@@ -190,6 +190,23 @@ test('a user has no more than a thousand sessions, whatever is allowed', async (
   assert.equal(await users.check(last), true)
 })
 
+test('sessions that come back to a lost index are no more than a thousand either', async () => {
+  const { store, users, ours, theirs } = await twoSessions()
+  store.lose()
+  const stranger = await users.signIn(USER, '', null)
+  const created = Date.now() + 1000
+  store.put((n) => [
+    `h.${handle(n)}`,
+    { created, until: created + 86_400_000, epoch: 0, label: '' },
+  ])
+
+  assert.equal(await users.check(ours), true)
+  assert.equal(await users.check(theirs), true)
+
+  assert.equal((await users.list(USER)).length, 1000)
+  assert.equal(await users.check(stranger), false)
+})
+
 function handle(n: number): string {
   return `${n}`.padStart(21, '_').concat('A')
 }

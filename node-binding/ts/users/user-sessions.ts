@@ -202,6 +202,8 @@ export class UserSessions {
       if (it.verdict(mark) !== 'heal') return false
       if (it.isNew) it.putEpoch(epoch)
       this.#put(it, handle, '', epoch, nowMs)
+      const others = this.#others(it, handle, null)
+      this.#endAllOf(it, others.slice(MOST_SESSIONS - 1), nowMs)
       return true
     })
   }
@@ -260,7 +262,7 @@ export class UserSessions {
     if (tooMany <= 0) return
     const oldest = others.slice(-tooMany)
     await this.#ending(index, (it, nowMs) => {
-      for (const other of oldest) it.end(other, this.#rememberUntilMs(nowMs))
+      this.#endAllOf(it, oldest, nowMs)
       return true
     })
   }
@@ -268,6 +270,10 @@ export class UserSessions {
   #others(entered: UserIndex, handle: string, leaving: string | null): string[] {
     const handles = entered.live(Date.now(), this.#spans).map((live) => live.handle)
     return handles.filter((other) => other !== handle && other !== leaving)
+  }
+
+  #endAllOf(it: UserIndex, handles: string[], nowMs: number): void {
+    for (const handle of handles) it.end(handle, this.#rememberUntilMs(nowMs))
   }
 
   #rememberUntilMs(nowMs: number): number {
