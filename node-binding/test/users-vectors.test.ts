@@ -7,7 +7,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, type TestContext, test } from 'node:test'
 import { SessionUsersError } from '@rudderjs/session-native'
-import { readEnvelope } from '../dist/fallback/payload.js'
+import { merge } from '../dist/fallback/merge.js'
+import { type Payload, readEnvelope, readPayload } from '../dist/fallback/payload.js'
 import { cleanLabel, UserIndex } from '../dist/users/index-record.js'
 import type { Mark } from '../dist/users/mark.js'
 import { addMark, takeMark } from '../dist/users/marked-text.js'
@@ -58,6 +59,8 @@ const INDEX = indexIdOf('alice')
 
 const textOf = (data: Data | null) =>
   data === null ? null : JSON.stringify({ id: INDEX, data, flash_next: {} })
+
+const markOf = (handle: string): Mark => ({ index: INDEX, handle, epoch: 0 })
 
 const dataOf = (text: string | null): Data | null => (text === null ? null : JSON.parse(text).data)
 
@@ -141,7 +144,6 @@ async function runOperation(
     whenFull: given.when_full ?? 'end-oldest',
   }
   const users = new UserSessions(store, rules, () => given.handle)
-  const markOf = (handle: string): Mark => ({ index: INDEX, handle, epoch: 0 })
 
   const operations: Record<string, () => Promise<unknown>> = {
     sign_in: () =>
@@ -190,3 +192,25 @@ class OneRecord implements IndexStore {
     return true
   }
 }
+
+test('of two marks that of the request which changed it is kept, and none is taken out', () => {
+  const text = (mark: Mark | null, data: string) => {
+    const plain = `{"id":"a","data":${data},"flash_next":{}}`
+    return readPayload(mark ? addMark(plain, mark) : plain) as Payload
+  }
+  const [one, other] = [markOf('AQEBAQEBAQEBAQEBAQEBAQ'), markOf('AgICAgICAgICAgICAgICAg')]
+  const cases: [base: Mark | null, ours: Mark | null, theirs: Mark | null, kept: Mark | null][] = [
+    [null, null, null, null],
+    [one, null, one, one],
+    [one, one, other, other],
+    [one, other, one, other],
+    [null, one, other, one],
+    [null, null, one, one],
+    [one, null, null, one],
+  ]
+
+  for (const [base, ours, theirs, kept] of cases) {
+    const merged = merge(text(base, '{}'), text(ours, '{"b":2}'), text(theirs, '{"a":1}'))
+    assert.equal(merged.text, text(kept, '{"a":1,"b":2}').text)
+  }
+})

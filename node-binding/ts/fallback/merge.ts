@@ -23,7 +23,8 @@ export function merge(base: Payload, ours: Payload, theirs: Payload): Payload {
     theirs.flashNext,
     'removal loses to change',
   )
-  const user = ours.user ?? theirs.user
+  // Of two users that of the request which changed it counts, and nobody takes one out.
+  const user = ours.user === base.user ? theirs.user : (ours.user ?? theirs.user)
   const merged = payloadOf(theirs.id, data, flashNext, theirs.createdAt, user)
   return keeping(keeping(merged, ours), base)
 }
