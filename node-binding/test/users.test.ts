@@ -310,6 +310,26 @@ onEveryDriver((driver) => {
     assert.deepEqual((await kept.visit()).session.all(), {})
   })
 
+  test('logging in and out as @rudderjs/auth does leads into the list, and out of it', async () => {
+    const middleware = withUsers()
+    const browser = new Browser(middleware)
+
+    await browser.visit(async (session) => {
+      await session.regenerate()
+      session.put('auth_user_id', '42')
+    })
+    const kept = new Browser(middleware, browser.cookie)
+    assert.equal((await middleware.engine.users?.list(42))?.length, 1)
+    assert.equal(await isIn(kept), true)
+    await browser.visit(async (session) => {
+      session.forget('auth_user_id')
+      await session.regenerate()
+    })
+
+    assert.deepEqual(await middleware.engine.users?.list(42), [])
+    assert.deepEqual([await isIn(browser), await isIn(kept)], [false, false])
+  })
+
   test('what is no key of a user is not saved under the key', async (t) => {
     const errors = t.mock.method(console, 'error', () => {})
     const { setCookies } = await new Browser(withUsers()).visit((session) => {
