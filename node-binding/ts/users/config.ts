@@ -2,7 +2,8 @@
 
 import type { DriverName, FileConfig, MemoryConfig, RedisConfig } from '../config.js'
 import { invalid, oneOf, positiveInteger, shown } from '../refusals.js'
-import type { IndexStore, WhenFull } from './user-sessions.js'
+import type { IndexStore } from './index-records.js'
+import type { WhenFull } from './user-sessions.js'
 
 /** Where the indexes of users are, if not in the store that has the sessions. */
 export interface IndexStoreConfig {

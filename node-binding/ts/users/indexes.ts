@@ -5,8 +5,9 @@ import { resolveFile, resolveMemory, resolveRedis } from '../config.js'
 import { type OpenStore, openFileStore, openMemoryStore, openRedisStore } from '../store.js'
 import { ttlSecondsOf } from '../time.js'
 import { type IndexStoreConfig, isOpenStore } from './config.js'
+import type { IndexStore } from './index-records.js'
 import type { UserBinding } from './session-user.js'
-import { type IndexStore, UserSessions } from './user-sessions.js'
+import { UserSessions } from './user-sessions.js'
 
 /** What `openIndexes` gives. */
 export interface Indexes {

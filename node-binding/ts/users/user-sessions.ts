@@ -12,22 +12,11 @@
  */
 
 import { SessionStoreError, SessionUsersError } from '../errors.js'
-import { cleanLabel, type Spans, UserIndex } from './index-record.js'
+import { conflict, IndexRecords, type IndexStore } from './index-records.js'
 import { LiveVerdicts } from './live-verdicts.js'
 import type { Mark } from './mark.js'
 import { indexIdOf, newHandle, type UserKey } from './names.js'
-
-/** What an index is kept in. Any store of this package is one. */
-export interface IndexStore {
-  load(id: string, nowMs: number): Promise<string | null>
-  create(payloadJson: string, ttlSeconds: number, nowMs: number): Promise<boolean>
-  update(
-    baseJson: string,
-    payloadJson: string,
-    ttlSeconds: number,
-    nowMs: number,
-  ): Promise<boolean | string | null>
-}
+import { cleanLabel, type Spans, type UserIndex } from './user-index.js'
 
 /** What happens to a sign-in when the user has as many sessions as are allowed. */
 export type WhenFull = 'end-oldest' | 'refuse'
@@ -55,20 +44,20 @@ export interface Device {
 
 /** The sessions of all users of one engine. */
 export class UserSessions {
-  readonly #store: IndexStore
+  readonly #records: IndexRecords
   readonly #rules: UserRules
   readonly #spans: Spans
   readonly #verdicts: LiveVerdicts
   readonly #newHandle: () => string
 
   constructor(store: IndexStore, rules: UserRules, makeHandle = newHandle) {
-    this.#store = store
     this.#newHandle = makeHandle
     this.#rules = rules
     this.#spans = {
       lifetimeMs: Math.ceil(rules.lifetimeSeconds * 1000),
       marginMs: 2 * rules.seenEverySeconds * 1000,
     }
+    this.#records = new IndexRecords(store, this.#spans)
     this.#verdicts = new LiveVerdicts(rules.checkEverySeconds * 1000)
   }
 
@@ -134,7 +123,7 @@ export class UserSessions {
   /** @internal The sessions of the user whose index this is. */
   async listIn(index: string): Promise<Device[]> {
     const nowMs = Date.now()
-    const it = new UserIndex(index, await this.#store.load(index, nowMs))
+    const it = await this.#records.read(index, nowMs)
     return it.live(nowMs, this.#spans).map(({ handle, label, created, seen }) => {
       return { handle, label: cleanLabel(label), created: new Date(created), seen: new Date(seen) }
     })
@@ -196,9 +185,9 @@ export class UserSessions {
   /** The index of a session, with an entry for it if nothing speaks against that. */
   async #healed(mark: Mark, nowMs: number): Promise<UserIndex> {
     const { index, handle, epoch } = mark
-    const found = new UserIndex(index, await this.#store.load(index, nowMs))
+    const found = await this.#records.read(index, nowMs)
     if (found.verdict(mark) !== 'heal') return found
-    return this.#edit(index, (it) => {
+    return this.#records.edit(index, (it) => {
       if (it.verdict(mark) !== 'heal') return false
       if (it.isNew) it.putEpoch(epoch)
       this.#put(it, handle, '', epoch, nowMs)
@@ -211,7 +200,7 @@ export class UserSessions {
   /** That a session was seen is worth no failure of its request. */
   async #noteSeen(mark: Mark, nowMs: number): Promise<boolean> {
     try {
-      const noted = await this.#edit(mark.index, (it) => {
+      const noted = await this.#records.edit(mark.index, (it) => {
         const isLive = it.verdict(mark) === 'live'
         if (isLive) it.putSeen(mark.handle, nowMs)
         return isLive
@@ -227,7 +216,7 @@ export class UserSessions {
   async #enter(index: string, label: string): Promise<[handle: string, entered: UserIndex]> {
     for (let round = 0; round < ROUNDS; round++) {
       const handle = this.#newHandle()
-      const entered = await this.#edit(index, (it, nowMs) => {
+      const entered = await this.#records.edit(index, (it, nowMs) => {
         this.#put(it, handle, label, it.epoch, nowMs)
         return true
       })
@@ -252,7 +241,7 @@ export class UserSessions {
     const isRefused =
       whenFull === 'refuse' && others.length >= (maxSessions ?? Number.POSITIVE_INFINITY)
     if (isRefused) {
-      await this.#edit(index, (it) => {
+      await this.#records.edit(index, (it) => {
         it.remove(handle)
         return true
       })
@@ -283,65 +272,15 @@ export class UserSessions {
   /** An edit that ends sessions. */
   async #ending(id: string, change: (it: UserIndex, nowMs: number) => boolean): Promise<void> {
     try {
-      await this.#edit(id, change)
+      await this.#records.edit(id, change)
     } finally {
       this.#verdicts.forget(id)
     }
   }
-
-  /**
-   * Saves what `change` makes of an index onto it.
-   *
-   * @param change Answers whether there is anything to save. Called again if the index was made
-   *   or lost by somebody else meanwhile.
-   * @returns What the index is by then, with what others have changed meanwhile.
-   */
-  async #edit(id: string, change: (it: UserIndex, nowMs: number) => boolean): Promise<UserIndex> {
-    const ttlSeconds = this.#rules.lifetimeSeconds + 2 * this.#rules.seenEverySeconds
-    for (let round = 0; round < ROUNDS; round++) {
-      const nowMs = Date.now()
-      const base = await this.#store.load(id, nowMs)
-      const it = new UserIndex(id, base)
-      if (!change(it, nowMs)) return it
-      it.prune(nowMs, this.#spans)
-      if (it.countOfEnded() > MOST_ENDED) it.forgetEnds()
-      const text = it.toText()
-      if (base === null) {
-        if (await this.#store.create(text, ttlSeconds, nowMs)) return it
-        continue
-      }
-      try {
-        const saved = await this.#store.update(base, text, ttlSeconds, nowMs)
-        if (saved === true) return it
-        if (typeof saved === 'string') return new UserIndex(id, saved)
-      } catch (error) {
-        // Many sign in at once. Any other failure is not for us to try again.
-        if (!isConflict(error)) throw error
-      }
-    }
-    throw conflict()
-  }
 }
-
-function isConflict(error: unknown): boolean {
-  return error instanceof SessionStoreError && error.code === CONFLICT
-}
-
-function conflict(): SessionStoreError {
-  return new SessionStoreError(
-    CONFLICT,
-    'the index of a user was changed by others too often in a row',
-    { retryable: true },
-  )
-}
-
-const CONFLICT = 'ERR_SESSION_STORE_CONFLICT'
 
 /** Whatever `maxSessions` says, so that a record stays small. */
 const MOST_SESSIONS = 1000
 
-/** Ends that an index remembers one by one. */
-const MOST_ENDED = 1000
-
-/** Each round that fails means that somebody else got through. */
+/** Each round that fails means that somebody has ended all sessions in between. */
 const ROUNDS = 10
