@@ -14,12 +14,14 @@ import { writeRows } from './result.mjs'
 import { codecRows } from './rows/codec.mjs'
 import { cookieRequestRows } from './rows/cookie-request.mjs'
 import { delayedRedisRows, redisRows } from './rows/redis.mjs'
+import { usersRows } from './rows/users.mjs'
 
 const GROUPS = {
   codec: codecRows,
   'cookie-request': cookieRequestRows,
   redis: redisRows,
   'delayed-redis': delayedRedisRows,
+  users: usersRows,
 }
 
 const words = process.argv.slice(2)

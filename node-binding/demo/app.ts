@@ -3,6 +3,7 @@
  *
  *   GET  /                                           counts a visit, shows everything
  *   POST /login /logout /cart /cart/empty /note      change the session, then 303 to the page
+ *   POST /devices/end /devices/end-others            end other sessions of the user, likewise
  *   GET  /api/figures /healthz                       for machines; open no session
  *
  * What a session holds is visitor's to say, how it looks is views'.
@@ -13,6 +14,7 @@ import {
   type SessionInstance,
   type SessionOptions,
   SessionStoreError,
+  type UsersConfig,
 } from '@rudderjs/session-native'
 import { type SessionEnv, session } from '@rudderjs/session-native/hono'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
@@ -34,10 +36,15 @@ export interface Demo {
   close(): void
 }
 
+/** The user is no key of the data here, so each login says who it is. */
+function users({ driver }: SessionOptions): UsersConfig {
+  return { key: false, store: driver === 'cookie' ? { driver: 'memory' } : undefined }
+}
+
 /** @throws {SessionConfigError} if the options are wrong. */
 export function createDemo(options: SessionOptions): Demo {
   // The pages are kept by no cache at all; see guards.
-  const sessions = session({ ...options, cacheHeaders: false })
+  const sessions = session({ ...options, cacheHeaders: false, users: users(options) })
   const figures = new Figures(sessions)
   const app = new Hono<SessionEnv>()
 
@@ -50,6 +57,8 @@ export function createDemo(options: SessionOptions): Demo {
   app.on('POST', CHANGES, figures.middleware, storeInReach)
   app.post('/login', logIn)
   app.post('/logout', logOut)
+  app.post('/devices/end', endDevice)
+  app.post('/devices/end-others', endOtherDevices)
   app.post('/cart', changeCart)
   app.post('/cart/empty', emptyCart)
   app.post('/note', keepNote)
@@ -78,6 +87,7 @@ function showPage(figures: Figures): MiddlewareHandler<SessionEnv> {
         available: session.available && !failedToSave(session),
         visits: visitor.visits(session),
         user: visitor.user(session),
+        devices: session.available ? await visitor.devices(session) : [],
         cart: visitor.cart(session),
         note: visitor.note(session),
         notice: visitor.notice(session),
@@ -113,6 +123,17 @@ async function logIn(c: Context<SessionEnv>): Promise<Response> {
 async function logOut(c: Context<SessionEnv>): Promise<Response> {
   await visitor.logOut(c.get('session'))
   return back(c, 'account', 'You are logged out.')
+}
+
+async function endDevice(c: Context<SessionEnv>): Promise<Response> {
+  const handle = (await form(c)).get('handle') ?? ''
+  const wasLive = await visitor.endDevice(c.get('session'), handle)
+  return back(c, 'devices', wasLive ? 'Logged out there.' : 'It is logged out already.')
+}
+
+async function endOtherDevices(c: Context<SessionEnv>): Promise<Response> {
+  const ended = await visitor.endOtherDevices(c.get('session'))
+  return back(c, 'devices', ended === 0 ? 'There is no other.' : `Logged out elsewhere: ${ended}.`)
 }
 
 async function changeCart(c: Context<SessionEnv>): Promise<Response> {
@@ -194,7 +215,15 @@ function answer(c: Context, refusal: Refusal): Response | Promise<Response> {
   return c.html(errorPage(refusal), refusal.status)
 }
 
-const CHANGES = ['/login', '/logout', '/cart', '/cart/empty', '/note']
+const CHANGES = [
+  '/login',
+  '/logout',
+  '/devices/end',
+  '/devices/end-others',
+  '/cart',
+  '/cart/empty',
+  '/note',
+]
 
 /** Longer than any form of the page makes. */
 const MAX_BODY_BYTES = 2048

@@ -85,29 +85,46 @@ for (const driver of DRIVERS) {
       assert.notEqual(page.id, before.id)
     })
 
-    if (driver === 'cookie') {
-      test('a cookie from before the logout stays good, as nothing is kept here', async () => {
-        const browser = new Browser(demo.url)
-        await browser.submit('/login', { name: 'Ada' })
-        const copy = browser.copy()
+    test('a cookie from before the logout is worth nothing after it', async () => {
+      const browser = new Browser(demo.url)
+      await browser.submit('/login', { name: 'Ada' })
+      const copy = browser.copy()
 
-        await browser.submit('/logout')
+      await browser.submit('/logout')
 
-        assert.equal((await copy.get('/')).user, 'Ada')
-      })
-    } else {
-      test('a cookie from before the logout is worth nothing after it', async () => {
-        const browser = new Browser(demo.url)
-        await browser.submit('/login', { name: 'Ada' })
-        const copy = browser.copy()
+      const page = await copy.get('/')
+      assert.equal(page.user, null)
+      assert.equal(page.visits, 1)
+    })
 
-        await browser.submit('/logout')
+    test('a user logs another device out, and then all others; nobody else can', async () => {
+      const user = `Grace ${driver}`
+      const [desk, phone, tablet] = [
+        new Browser(demo.url),
+        new Browser(demo.url),
+        new Browser(demo.url),
+      ]
+      const stranger = new Browser(demo.url)
+      await stranger.submit('/login', { name: 'Mallory' })
+      for (const browser of [desk, phone, tablet]) await browser.submit('/login', { name: user })
+      const [handle = ''] = (await desk.get('/')).handles
 
-        const page = await copy.get('/')
-        assert.equal(page.user, null)
-        assert.equal(page.visits, 1)
-      })
-    }
+      const refused = await stranger.submit('/devices/end', { handle })
+      const ended = await desk.submit('/devices/end', { handle })
+
+      assert.equal(refused.flash, 'It is logged out already.')
+      assert.equal(ended.flash, 'Logged out there.')
+      assert.equal(ended.handles.length, 1)
+      assert.equal((await tablet.get('/')).user, null)
+      assert.equal((await phone.get('/')).user, user)
+
+      const alone = await desk.submit('/devices/end-others')
+
+      assert.equal(alone.flash, 'Logged out elsewhere: 1.')
+      assert.equal((await phone.get('/')).user, null)
+      assert.equal((await desk.get('/')).user, user)
+      assert.equal((await stranger.get('/')).user, 'Mallory')
+    })
 
     test('the page shows neither a whole session id nor a whole signature', async () => {
       const browser = new Browser(demo.url)

@@ -165,7 +165,8 @@ test('a quantity that is not from 0 to 9 is refused', async () => {
 })
 
 test('a change is made by POST only', async () => {
-  for (const path of ['/login', '/logout', '/cart', '/cart/empty', '/note']) {
+  const devices = ['/devices/end', '/devices/end-others']
+  for (const path of ['/login', '/logout', ...devices, '/cart', '/cart/empty', '/note']) {
     const answer = await browser.get(path)
 
     assert.equal(answer.status, 405)

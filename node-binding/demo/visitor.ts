@@ -8,7 +8,7 @@
  * Knows no HTTP. A session may hold what an older demo wrote, so every read checks.
  */
 
-import type { SessionInstance } from '@rudderjs/session-native'
+import type { SessionDevice, SessionInstance } from '@rudderjs/session-native'
 import { MAX_QUANTITY, PRODUCTS, type Product } from './products.js'
 
 export interface User {
@@ -24,7 +24,7 @@ export interface CartLine {
 
 /** A message for the next page, at the place where the visitor's eyes are. */
 export interface Notice {
-  place: 'account' | 'cart' | 'note'
+  place: 'account' | 'devices' | 'cart' | 'note'
   text: string
 }
 
@@ -41,15 +41,33 @@ export function user(session: SessionInstance): User | null {
   return typeof name === 'string' ? { name, sinceUnixMs: wholeNumber(since) } : null
 }
 
-/** Logs in under a new id: one that somebody planted before must not become theirs and ours. */
+/**
+ * Logs in under a new id, since one that somebody planted before must not become theirs and ours,
+ * and enters the session in the list of whoever has that name.
+ */
 export async function logIn(session: SessionInstance, name: string, unixMs: number): Promise<void> {
-  await session.regenerate()
+  await session.signIn(name)
   session.put('user', { name, since: unixMs })
 }
 
 /** Nothing of the visitor stays behind, and no request that is under way brings it back. */
 export async function logOut(session: SessionInstance): Promise<void> {
   await session.logout()
+}
+
+/** Where the user is logged in, this browser included; nowhere without a user. */
+export async function devices(session: SessionInstance): Promise<SessionDevice[]> {
+  return user(session) === null ? [] : session.devices()
+}
+
+/** Logs another browser of the user out. `false` if it is out already, or not the user's. */
+export async function endDevice(session: SessionInstance, handle: string): Promise<boolean> {
+  return session.revoke(handle)
+}
+
+/** Logs all other browsers of the user out, and answers how many that were. */
+export async function endOtherDevices(session: SessionInstance): Promise<number> {
+  return session.revokeOthers()
 }
 
 /** One line for every product, in the order of the shelf. */
@@ -107,7 +125,7 @@ export function readLine(text: string, maxCharacters: number): string | null {
 export const MAX_NAME_CHARACTERS = 40
 export const MAX_NOTE_CHARACTERS = 80
 
-const PLACES: readonly Notice['place'][] = ['account', 'cart', 'note']
+const PLACES: readonly Notice['place'][] = ['account', 'devices', 'cart', 'note']
 
 function wholeNumber(value: unknown): number {
   return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0

@@ -48,11 +48,22 @@ const WITHOUT_ADDON = [
   'session-instance',
   'store',
   'testing',
+  'users',
+  'users-races',
+  'users-servers',
+  'users-vectors',
   'vectors',
 ]
 
 /** What runs on every driver, and so in the hardened format too. */
-const IN_V2 = ['lifetimes', 'outage', 'parallel-requests', 'regenerate-failures', 'session-api']
+const IN_V2 = [
+  'lifetimes',
+  'outage',
+  'parallel-requests',
+  'regenerate-failures',
+  'session-api',
+  'users',
+]
 
 /** Runs the tests under `node`, prints what they print, and answers the exit code. */
 export async function runTests(node, topics) {

@@ -37,6 +37,28 @@ test('visitors are apart, unless one has the cookie of another', async (t) => {
   assert.equal((await b.request((session) => session.get('user'))).answer, undefined)
 })
 
+test('visitors of a kit with users have devices', async (t) => {
+  const kit = sessionKit({ users: {} })
+  t.after(() => kit.close())
+  const [desk, phone] = [kit.visitor(), kit.visitor()]
+  desk.userAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
+  for (const visitor of [desk, phone]) await visitor.request((session) => session.login('ann'))
+
+  const { answer } = await desk.request((session) => session.devices())
+  const labels = answer.map(({ label, current }) => [label, current])
+  await desk.request(() => Session.revokeOthers())
+
+  assert.deepEqual(
+    new Map(labels as [string, boolean][]),
+    new Map([
+      ['Firefox on Linux', true],
+      ['', false],
+    ]),
+  )
+  assert.equal((await phone.request((session) => session.get('auth_user_id'))).answer, undefined)
+  assert.equal((await desk.request((session) => session.get('auth_user_id'))).answer, 'ann')
+})
+
 test('a handler that throws has its session saved, and its error passes through', async (t) => {
   const kit = sessionKit()
   t.after(() => kit.close())

@@ -13,6 +13,7 @@ import { type FormatConfig, type ResolvedFormat, resolveFormat } from './format-
 import { readKeys, type SecretSource, type SessionKey } from './keys.js'
 import { flag, invalid, oneOf, positiveInteger, shown } from './refusals.js'
 import { expiresAtMs, ttlSecondsOf } from './time.js'
+import { type ResolvedUsers, resolveUsers, type UsersConfig } from './users/config.js'
 
 /** Where the payload lives between requests. */
 export type DriverName = 'cookie' | 'memory' | 'file' | 'redis'
@@ -122,6 +123,8 @@ interface CommonConfig extends FormatConfig {
    * session dirty. Default: in development (`NODE_ENV` or `APP_ENV`).
    */
   warnOnNestedChange?: boolean
+  /** Has the sessions of each user listed, so that they can be ended. Default: not. */
+  users?: UsersConfig | undefined
 }
 
 /** The whole configuration, as `sessionMiddleware` wants it. */
@@ -142,7 +145,7 @@ export interface SessionOptions extends CommonConfig {
 }
 
 /** A configuration that was checked. Passing it on cannot fail any more. */
-export interface ResolvedConfig extends Omit<SessionConfig, 'format'>, ResolvedFormat {
+export interface ResolvedConfig extends Omit<SessionConfig, 'format' | 'users'>, ResolvedFormat {
   /** What `secret` was when the configuration was checked. */
   keys: SessionKey[]
   /** Always there with the `redis` driver. */
@@ -157,6 +160,7 @@ export interface ResolvedConfig extends Omit<SessionConfig, 'format'>, ResolvedF
   rolling: boolean
   cacheHeaders: boolean
   warnOnNestedChange: boolean
+  users: ResolvedUsers | undefined
 }
 
 /** Settings of the `redis` driver that were checked. */
@@ -214,6 +218,7 @@ export function resolveConfig(config: SessionConfig, storeEmpty: boolean): Resol
     rolling: flag('rolling', config.rolling ?? false),
     cacheHeaders: flag('cacheHeaders', config.cacheHeaders ?? true),
     warnOnNestedChange: flag('warnOnNestedChange', config.warnOnNestedChange ?? inDevelopment()),
+    users: config.users === undefined ? undefined : resolveUsers(config.users, config.driver),
   }
 }
 

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { resolveConfig, type SessionOptions, withDefaults } from './config.js'
 import { SessionEngine } from './engine.js'
 import { holdResponse } from './held-response.js'
-import { closeSession, isUpgrade, leaveAsItIs, openSession } from './request.js'
+import { closeSession, isUpgrade, leaveAsItIs, noteUserAgent, openSession } from './request.js'
 import { _runWithSession } from './session.js'
 import { SessionInstance } from './session-instance.js'
 
@@ -72,6 +72,7 @@ export function startSession(
   started: (session: SessionInstance) => void,
 ): void {
   const start = (session: SessionInstance) => {
+    if (engine.userBinding !== null) noteUserAgent(session, req.headers['user-agent'])
     if (session.isDirty() && isUpgrade(req.headers.upgrade)) leaveAsItIs(session)
     holdResponse(res, engine.config.cacheHeaders, () => closeSession(session))
     started(session)

@@ -27,6 +27,7 @@ import { invalid } from './refusals.js'
 import { type Decoded, type Outdated, SessionCodec } from './session-codec.js'
 import { type OpenStore, openFileStore, openMemoryStore, openRedisStore } from './store.js'
 import { expiresAtMs } from './time.js'
+import { isIndexId } from './users/names.js'
 
 /** The life of a payload outside a request. Anything of this shape can back a SessionInstance. */
 export interface SessionDriver {
@@ -177,6 +178,8 @@ export class StoreDriver implements RecordDriver {
 
   /** A record that is gone does not pass its id on: a planted cookie would name the session. */
   #load(id: string): Promise<string | null> {
+    // The index of a user is a record, too, and nobody's session.
+    if (isIndexId(id)) return NO_RECORD
     return answered(() => this.#open.store.load(id, Date.now()))
   }
 
@@ -251,6 +254,11 @@ export class StoreDriver implements RecordDriver {
     this.#codec.reload()
   }
 
+  /** What has the records. */
+  get store(): OpenStore['store'] {
+    return this.#open.store
+  }
+
   /** What the store did so far. */
   stats(): StoreStats {
     return this.#open.store.stats()
@@ -291,6 +299,8 @@ export class RedisDriver extends StoreDriver {
 export function textOf(decoded: Decoded): string | null {
   return typeof decoded === 'object' && decoded !== null ? decoded.text : decoded
 }
+
+const NO_RECORD = Promise.resolve(null)
 
 async function answered<T>(call: () => Promise<T>): Promise<T> {
   try {

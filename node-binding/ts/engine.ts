@@ -12,6 +12,9 @@ import { idMaker } from './ids.js'
 import type { NativeStatus } from './load.js'
 import { Meter, type OperationStats, type OwnDriver } from './meter.js'
 import { nativeStatus, type StoreStats } from './native.js'
+import { openIndexes } from './users/indexes.js'
+import type { UserBinding } from './users/session-user.js'
+import type { UserSessions } from './users/user-sessions.js'
 
 /** A snapshot of an engine's counters since it was made. */
 export interface EngineStats {
@@ -36,7 +39,10 @@ export class SessionEngine {
   readonly #store: StoreDriver | null
   /** Makes the ids of its sessions. */
   readonly newId: () => string
+  /** @internal How the sessions take part in `users`. */
+  readonly userBinding: UserBinding | null
   readonly #meter: Meter
+  readonly #closeIndexes: () => void
   #closed = false
 
   /**
@@ -51,6 +57,14 @@ export class SessionEngine {
     this.#store = driver instanceof StoreDriver ? driver : null
     this.#meter = new Meter(config.driver)
     this.driver = this.#meter.wrap(driver)
+    const { binding, close } = openIndexes(config, this.#store)
+    this.userBinding = binding
+    this.#closeIndexes = close
+  }
+
+  /** The sessions of all users, for administrators; `null` without `users`. */
+  get users(): UserSessions | null {
+    return this.userBinding?.sessions ?? null
   }
 
   /** How often the driver was called so far, and how long it took. */
@@ -84,6 +98,7 @@ export class SessionEngine {
    */
   close(): void {
     this.#closed = true
+    this.#closeIndexes()
     this.#store?.close()
   }
 

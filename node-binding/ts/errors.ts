@@ -7,6 +7,7 @@
  *     SessionCookieSizeError the caller's data is more than a cookie can hold
  *     SessionStoreError      the system: Redis, the network, a full queue; has status 503
  *     SessionNativeError     the addon is missing, or does not fit this platform
+ *     SessionUsersError      a sign-in that cannot be: too many sessions, or no key of a user
  *
  * No message holds a session id, a cookie value, a secret or a URL. What a client sends is
  * never an error: a refused cookie is a fresh session.
@@ -113,6 +114,18 @@ export class SessionStoreError extends SessionError {
 export class SessionNativeError extends SessionError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_SESSION_NATIVE', message, options)
+  }
+}
+
+/**
+ * A call about the sessions of a user that cannot be done. Nothing has changed.
+ *
+ * `code` is `ERR_SESSION_USERS_` and one of `FULL`: the user has all sessions that are allowed;
+ * `KEY`: what was given is no key of a user; `OFF`: there is no `users` in the configuration.
+ */
+export class SessionUsersError extends SessionError {
+  constructor(name: 'FULL' | 'KEY' | 'OFF', message: string) {
+    super(`ERR_SESSION_USERS_${name}`, `[Rudder][session] ${message}.`)
   }
 }
 

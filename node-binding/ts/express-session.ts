@@ -19,6 +19,7 @@ import { openFileStore, openMemoryStore, openRedisStore } from './raw.js'
 import { oneOf } from './refusals.js'
 import type { OpenStore } from './store.js'
 import { ttlSecondsOf } from './time.js'
+import { isIndexId } from './users/names.js'
 
 /** Where the sessions are, and for how long. */
 export interface NativeStoreOptions extends Pick<SessionOptions, 'redis' | 'memory'> {
@@ -97,7 +98,8 @@ export class NativeStore extends expressSession.Store {
   }
 
   async #load(sid: string): Promise<StoredSession | null> {
-    const text = await this.#open.store.load(sid, Date.now())
+    // The index of a user is a record, too, and nobody's session.
+    const text = isIndexId(sid) ? null : await this.#open.store.load(sid, Date.now())
     const data = text === null ? undefined : parsePayload(text)?.data
     // One that express-session has not made: it would stumble over it.
     if (text === null || typeof data?.cookie !== 'object' || data.cookie === null) return null

@@ -12,7 +12,14 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { resolveConfig, type SessionOptions, withDefaults } from './config.js'
 import { SessionEngine } from './engine.js'
-import { closeSession, isUpgrade, leaveAsItIs, openSession, reportSaveFailure } from './request.js'
+import {
+  closeSession,
+  isUpgrade,
+  leaveAsItIs,
+  noteUserAgent,
+  openSession,
+  reportSaveFailure,
+} from './request.js'
 import { _runWithSession } from './session.js'
 import type { SessionInstance } from './session-instance.js'
 import { appendSetCookie, keepFromOthers } from './set-cookie.js'
@@ -49,6 +56,7 @@ export function session(options: SessionOptions): SessionHandler {
 
     const opened = openSession(engine, c.req.header('cookie') ?? '')
     const session = opened instanceof Promise ? await opened : opened
+    if (engine.userBinding !== null) noteUserAgent(session, c.req.header('user-agent'))
     if (session.isDirty() && isUpgrade(c.req.header('upgrade'))) leaveAsItIs(session)
     c.set('session', session)
     try {

@@ -32,6 +32,7 @@ export {
   SessionNativeError,
   SessionPayloadError,
   SessionStoreError,
+  SessionUsersError,
 } from './errors.js'
 export type { NativeStatus } from './load.js'
 export type { OperationStats } from './meter.js'
@@ -47,3 +48,9 @@ export { _runWithSession, Session } from './session.js'
 export * from './session-data.js'
 export { SessionInstance } from './session-instance.js'
 export type { CookieResponse } from './set-cookie.js'
+export type { IndexStoreConfig, UsersConfig } from './users/config.js'
+export { deviceLabel } from './users/device-label.js'
+export type { IndexStore } from './users/index-records.js'
+export type { UserKey } from './users/names.js'
+export type { SessionDevice } from './users/session-user.js'
+export type { Device, UserSessions, WhenFull } from './users/user-sessions.js'

@@ -8,7 +8,14 @@
 
 import { resolveConfig, type SessionConfig } from './config.js'
 import { SessionEngine } from './engine.js'
-import { closeSession, isUpgrade, leaveAsItIs, openSession, reportSaveFailure } from './request.js'
+import {
+  closeSession,
+  isUpgrade,
+  leaveAsItIs,
+  noteUserAgent,
+  openSession,
+  reportSaveFailure,
+} from './request.js'
 import { _runWithSession } from './session.js'
 import type { SessionInstance } from './session-instance.js'
 import { appendSetCookie, type CookieResponse } from './set-cookie.js'
@@ -48,6 +55,7 @@ export function sessionMiddleware(config: SessionConfig): SessionMiddlewareHandl
 
     const opened = openSession(engine, headerOf(req, 'cookie'))
     const session = opened instanceof Promise ? await opened : opened
+    if (engine.userBinding !== null) noteUserAgent(session, headerOf(req, 'user-agent'))
     if (session.isDirty() && isUpgrade(headerOf(req, 'upgrade'))) leaveAsItIs(session)
     if (bag) putInto(bag, session)
     try {
@@ -99,7 +107,7 @@ function putInto(bag: SessionBag, session: SessionInstance): void {
 }
 
 /** From `req.headers`, be it an object or Headers, else from the Hono context in `req.raw`. */
-function headerOf(req: SessionRequest, name: 'cookie' | 'upgrade'): string {
+function headerOf(req: SessionRequest, name: 'cookie' | 'upgrade' | 'user-agent'): string {
   const headers = req?.headers as HeaderSource | null | undefined
   const own = typeof headers?.get === 'function' ? headers.get(name) : headers?.[name]
   if (Array.isArray(own)) return own.join('; ')
@@ -114,6 +122,7 @@ interface HeaderSource {
   get?: (name: string) => unknown
   cookie?: unknown
   upgrade?: unknown
+  'user-agent'?: unknown
 }
 
 const INSTALLED_TWICE =

@@ -14,13 +14,18 @@ import { isDue } from './rolling.js'
 import type { Outdated } from './session-codec.js'
 import {
   inheritFlash,
+  isNew,
   putStamp,
+  putUser,
   renewSession,
   SessionInstance,
   saveSession,
+  userOf,
 } from './session-instance.js'
 import { Stamp } from './stamp.js'
 import { ttlSecondsOf } from './time.js'
+import { openUser } from './users/open.js'
+import { SessionUser, type UserBinding } from './users/session-user.js'
 
 /**
  * The session that the request's `Cookie` header stands for. No promise where none is needed:
@@ -38,11 +43,18 @@ export function openSession(
   } catch (error) {
     return withoutStore(engine, error)
   }
+  if (engine.userBinding !== null) return withUser(engine, loaded, cookieHeader)
   if (!(loaded instanceof Promise)) return withPayload(engine, loaded, cookieHeader)
   return loaded.then(
     (loaded) => withPayload(engine, loaded, cookieHeader),
     (error) => withoutStore(engine, error),
   )
+}
+
+/** Says what software the client is, by its `User-Agent`: for the list of a user's devices. */
+export function noteUserAgent(session: SessionInstance, userAgent: string | undefined): void {
+  const user = userOf(session)
+  if (user !== null) user.userAgent = userAgent
 }
 
 /** Whether the `Upgrade` header asks for a WebSocket. */
@@ -73,6 +85,25 @@ export function closeSession(session: SessionInstance): string | null | Promise<
     return text instanceof Promise ? text.catch(failed) : text
   } catch (error) {
     return failed(error)
+  }
+}
+
+/** The same, of a session that may be somebody's, and then has to be checked first. */
+async function withUser(
+  engine: SessionEngine,
+  loading: Loaded | Promise<Loaded>,
+  header: string,
+): Promise<SessionInstance> {
+  try {
+    const binding = engine.userBinding as UserBinding
+    const { driver } = engine
+    const { loaded, user } = await openUser(binding, await loading, (id) => driver.destroy(id))
+    const session = withPayload(engine, loaded, header)
+    // One that has come to its end by now is another session, and nobody's.
+    putUser(session, isNew(session) ? new SessionUser(binding, null, null) : user)
+    return session
+  } catch (error) {
+    return withoutStore(engine, error)
   }
 }
 

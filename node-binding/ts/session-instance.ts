@@ -22,20 +22,25 @@ import {
   type RecordDriver,
   type SessionDriver,
 } from './driver.js'
-import { SessionStoreError } from './errors.js'
+import { SessionStoreError, SessionUsersError } from './errors.js'
 import { idMaker } from './ids.js'
 import { LazyPayload } from './lazy-payload.js'
 import { NestedChanges } from './nested-changes.js'
-import type { SessionPayload, SessionRecord } from './payload.js'
+import { freshPayload, type SessionPayload, type SessionRecord } from './payload.js'
 import type { KnownKey, SessionData, ValueOf } from './session-data.js'
 import { appendSetCookie, type CookieResponse, setCookieText } from './set-cookie.js'
 import { Stamp } from './stamp.js'
 import { ttlSecondsOf } from './time.js'
+import type { UserKey } from './users/names.js'
+import type { SessionDevice, SessionUser } from './users/session-user.js'
 
 let saveNow: (session: SessionInstance) => string | null | Promise<string | null>
 let setStamp: (session: SessionInstance, stamp: Stamp) => void
 let leaveFlash: (session: SessionInstance) => void
 let renew: (session: SessionInstance, moves: boolean) => void
+let setUser: (session: SessionInstance, user: SessionUser) => void
+let getUser: (session: SessionInstance) => SessionUser | null
+let hasNoRecord: (session: SessionInstance) => boolean
 
 /** The session of the current request. */
 export class SessionInstance {
@@ -54,6 +59,8 @@ export class SessionInstance {
   /** Whether there was a logout, after which a cookie without a session is taken back. */
   #isLoggedOut = false
   #stamp: Stamp | null = null
+  /** Whose it is, if users are known. */
+  #user: SessionUser | null = null
   /** Whether it came with a cookie of v1, and gets an id of v2 when it is saved. */
   #moves = false
   readonly #nested: NestedChanges | null
@@ -265,14 +272,76 @@ export class SessionInstance {
   }
 
   /**
+   * Makes this the session of a user, in the user's list from now on, and gives it a fresh id.
+   * What the visitor had put stays. Needs `users`, whose `key` the user is kept under, too.
+   *
+   * A session that was somebody's already is signed out there.
+   *
+   * @param options.label What the list says of the device. Default: browser and system.
+   * @throws {SessionUsersError} with `ERR_SESSION_USERS_FULL` if there are `maxSessions` already
+   *   and `whenFull` is `refuse`; nothing has changed then.
+   * @throws {SessionStoreError} if the store is out of reach.
+   */
+  async signIn(userKey: UserKey, { label }: { label?: string } = {}): Promise<void> {
+    const user = this.#users()
+    await user.signIn(userKey, label)
+    await this.regenerate()
+    if (user.key !== null) this.put<string>(user.key, userKey)
+  }
+
+  /**
+   * The sessions that the user of this one has, newest seen first; none if it is nobody's.
+   *
+   * @throws {SessionUsersError} with `ERR_SESSION_USERS_OFF` without `users`. So do all below.
+   * @throws {SessionStoreError} if the store is out of reach. So do all below.
+   */
+  async devices(): Promise<SessionDevice[]> {
+    const { mark, sessions } = this.#users()
+    if (mark === null) return []
+    const devices = await sessions.listIn(mark.index)
+    return devices.map((device) => ({ ...device, current: device.handle === mark.handle }))
+  }
+
+  /**
+   * Ends one session of the user of this one, by its handle; this one is logged out. It is over
+   * with its next request.
+   *
+   * @returns `false` if the user has no such session. That of another user is none.
+   */
+  async revoke(handle: string): Promise<boolean> {
+    const { mark, sessions } = this.#users()
+    if (mark === null) return false
+    const wasLive = await sessions.revokeIn(mark.index, handle, mark)
+    if (handle === mark.handle) await this.logout()
+    return wasLive
+  }
+
+  /** Ends all sessions of the user but this one, and answers how many were in use. */
+  async revokeOthers(): Promise<number> {
+    const { mark, sessions } = this.#users()
+    return mark === null ? 0 : sessions.revokeOthers(mark)
+  }
+
+  /** Ends all sessions of the user, and answers how many were in use. This one is logged out. */
+  async revokeAll(): Promise<number> {
+    const { mark, sessions } = this.#users()
+    if (mark === null) return 0
+    const ended = await sessions.revokeAllIn(mark.index, mark)
+    await this.logout()
+    return ended
+  }
+
+  /**
    * Makes this the session of a user: keeps `userKey` where `@rudderjs/auth` looks for it, under
-   * `auth_user_id`, and gives the session a fresh id. What the visitor had put stays.
+   * `auth_user_id`, and gives the session a fresh id. What the visitor had put stays. With
+   * `users` it does what `signIn` does, too.
    *
    * @throws {SessionStoreError} if the store is out of reach, since nobody would be logged in.
    */
   async login(userKey: string | number): Promise<void> {
     if (this.#outage) throw this.#outage
-    await this.regenerate()
+    if (this.#user === null) await this.regenerate()
+    else await this.signIn(userKey)
     this.put<string>(USER_KEY, userKey)
   }
 
@@ -282,23 +351,18 @@ export class SessionInstance {
    *
    * What is put or flashed afterwards is another session. If nothing is, the cookie is taken back.
    * `cookie` driver: there is no record; whoever has kept the old cookie can send it again until
-   * the expiry signed into it.
+   * the expiry signed into it, unless there are `users`: those remember the end.
    *
    * @throws {SessionStoreError} if the record may still be there. The session is empty all the
    *   same, and the removal is tried again when it is saved.
    */
   async logout(): Promise<void> {
     if (this.#outage) throw this.#outage
-    const { isFresh, record, id } = this.#payload
-    if (!isFresh) this.#addLeftover(record?.id ?? id)
-    if (this.#savedAs) this.#addLeftover(this.#savedAs.id)
+    this.#abandonRecord()
     this.#payload = LazyPayload.loaded(null, idMaker(this.#config.format))
-    this.#moves = false
     this.#flashNext = {}
-    this.#savedAs = null
-    this.#everSaved = false
-    this.#isLoggedOut = true
     this.#dirty = true
+    this.#user?.leave()
     if (this.#stamp) this.#stamp = Stamp.now(this.#config.absoluteLifetime ?? 0)
     await this.#removeLeftovers()
   }
@@ -368,6 +432,11 @@ export class SessionInstance {
       session.#moves = moves
       session.#dirty = true
     }
+    setUser = (session, user) => {
+      session.#user = user
+    }
+    getUser = (session) => session.#user
+    hasNoRecord = (session) => session.#payload.isFresh
   }
 
   #save(): string | null | Promise<string | null> {
@@ -377,6 +446,37 @@ export class SessionInstance {
       return null
     }
     if (this.#outage) return null
+    const user = this.#user
+    if (user?.isBehind(this.#userKey(user))) return this.#saveFollowing(user)
+    return this.#saveDirty()
+  }
+
+  /** Saves it once the index of users knows what the data say. */
+  async #saveFollowing(user: SessionUser): Promise<string | null> {
+    const followed = await user.follow(this.#userKey(user))
+    const known = this.#savedAs ?? this.#payload.record
+    // As if another request had destroyed it.
+    if (followed === 'over') this.#dirty = false
+    if (followed === 'over') return null
+    if (followed === 'entered' && known?.id === this.#payload.id) await this.regenerate()
+    if (followed === 'left') this.#becomeNew()
+    return this.#saveDirty()
+  }
+
+  #userKey({ key }: SessionUser): unknown {
+    return key === null ? null : this.#payload.data.get(key, null)
+  }
+
+  /** Has the data go on as another session, which nothing ties to this one. */
+  #becomeNew(): void {
+    const fresh = freshPayload(idMaker(this.#config.format))
+    fresh.data = this.#payload.data.toObject()
+    fresh.flash_next = this.#payload.flash.toObject()
+    this.#abandonRecord()
+    this.#payload = LazyPayload.of(fresh)
+  }
+
+  #saveDirty(): string | null | Promise<string | null> {
     if (!this.#everSaved && (this.#config.storeEmpty === false || this.#isLoggedOut)) {
       if (this.#isFreshAndEmpty()) return this.#isLoggedOut ? this.#takeCookieBack() : null
     }
@@ -400,7 +500,8 @@ export class SessionInstance {
 
   #toText(): string {
     const text = this.#payload.toText(this.#flashNext)
-    return this.#stamp === null ? text : this.#stamp.addTo(text)
+    const stamped = this.#stamp === null ? text : this.#stamp.addTo(text)
+    return this.#user === null ? stamped : this.#user.addTo(stamped)
   }
 
   /** After a logout with nothing put since: the browser may forget the cookie, too. */
@@ -450,6 +551,8 @@ export class SessionInstance {
   /** What the driver had when this session was loaded, to the letter. */
   #loadedRecord(): SessionRecord | null {
     const { record } = this.#payload
+    const text = this.#user?.loadedText
+    if (record !== null && text) return { id: record.id, text }
     if (record === null || this.#stamp === null) return record
     return { id: record.id, text: this.#stamp.restoreIn(record.text) }
   }
@@ -457,6 +560,26 @@ export class SessionInstance {
   /** The driver, if it can save onto the record that this session came from. */
   get #records(): RecordDriver | null {
     return this.#payload.isKnown && isRecordDriver(this.#driver) ? this.#driver : null
+  }
+
+  /** Has the record go, and what is saved next be another session. */
+  #abandonRecord(): void {
+    const { isFresh, record, id } = this.#payload
+    if (!isFresh) this.#addLeftover(record?.id ?? id)
+    if (this.#savedAs) this.#addLeftover(this.#savedAs.id)
+    this.#moves = false
+    this.#savedAs = null
+    this.#everSaved = false
+    this.#isLoggedOut = true
+  }
+
+  /** @throws {SessionUsersError} if the configuration has no `users`. */
+  #users(): SessionUser {
+    if (this.#outage) throw this.#outage
+    if (this.#user === null) {
+      throw new SessionUsersError('OFF', 'the configuration has no users, which this call needs')
+    }
+    return this.#user
   }
 
   #isFreshAndEmpty(): boolean {
@@ -470,6 +593,8 @@ export class SessionInstance {
   }
 
   async #removeLeftovers(): Promise<void> {
+    // First, so that a cookie that is sent again meets it.
+    await this.#user?.settleEnds()
     for (const id of this.#leftovers ?? []) {
       await this.#driver.destroy(id)
       this.#leftovers?.delete(id)
@@ -485,6 +610,20 @@ export function saveSession(session: SessionInstance): string | null | Promise<s
 /** Says when the session began. Of one whose text was taken from its record by that stamp. */
 export function putStamp(session: SessionInstance, stamp: Stamp): void {
   setStamp(session, stamp)
+}
+
+/** Says whose a session is. Of one whose text was taken from its record by that user's mark. */
+export function putUser(session: SessionInstance, user: SessionUser): void {
+  setUser(session, user)
+}
+
+export function userOf(session: SessionInstance): SessionUser | null {
+  return getUser(session)
+}
+
+/** Whether no store and no browser knows the session yet. */
+export function isNew(session: SessionInstance): boolean {
+  return hasNoRecord(session)
 }
 
 /**

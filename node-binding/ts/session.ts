@@ -9,6 +9,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { FakeSession, fakeSession } from './fake-session.js'
 import type { KnownKey, SessionData, ValueOf } from './session-data.js'
 import type { SessionInstance } from './session-instance.js'
+import type { UserKey } from './users/names.js'
+import type { SessionDevice } from './users/session-user.js'
 
 /** The session of the current request, as static methods. */
 export class Session {
@@ -122,6 +124,26 @@ export class Session {
 
   static logout(): Promise<void> {
     return Session.current().logout()
+  }
+
+  static signIn(userKey: UserKey, options?: { label?: string }): Promise<void> {
+    return Session.current().signIn(userKey, options)
+  }
+
+  static devices(): Promise<SessionDevice[]> {
+    return Session.current().devices()
+  }
+
+  static revoke(handle: string): Promise<boolean> {
+    return Session.current().revoke(handle)
+  }
+
+  static revokeOthers(): Promise<number> {
+    return Session.current().revokeOthers()
+  }
+
+  static revokeAll(): Promise<number> {
+    return Session.current().revokeAll()
   }
 
   static touch(): void {

@@ -14,7 +14,7 @@
 
 import { resolveConfig, type SessionOptions, withDefaults } from './config.js'
 import { SessionEngine } from './engine.js'
-import { closeSession, openSession } from './request.js'
+import { closeSession, noteUserAgent, openSession } from './request.js'
 import { _runWithSession } from './session.js'
 import type { SessionInstance } from './session-instance.js'
 import { expiresAtMs, ttlSecondsOf } from './time.js'
@@ -96,6 +96,8 @@ export class Visitor {
   readonly #engine: SessionEngine
   /** The value of its session cookie. Another visitor that is given it has the same session. */
   cookie: string | null = null
+  /** What it says of itself, for the list of a user's devices. */
+  userAgent: string | undefined
 
   constructor(engine: SessionEngine) {
     this.#engine = engine
@@ -106,6 +108,7 @@ export class Visitor {
     const { name } = this.#engine.config.cookie
     const header = this.cookie === null ? '' : `${name}=${this.cookie}`
     const session = await openSession(this.#engine, header)
+    noteUserAgent(session, this.userAgent)
     let setCookie: string | null = null
     let answer: Awaited<T>
     try {

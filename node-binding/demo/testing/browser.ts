@@ -96,6 +96,11 @@ export class Page {
     return this.#find(/&quot;id&quot;: <\/span><span class="text">&quot;(\w+)/)
   }
 
+  /** Those of the user's other devices, newest seen first. */
+  get handles(): string[] {
+    return Array.from(this.html.matchAll(/name="handle" value="([^"]*)"/g), ([, it]) => it ?? '')
+  }
+
   /** Whether the page says that the store is out of reach. */
   get outage(): boolean {
     return this.html.includes('role="alert"')

@@ -2,6 +2,7 @@
 
 import { html } from 'hono/html'
 import { MAX_NAME_CHARACTERS, type User } from '../visitor.js'
+import { clock } from './clock.js'
 import type { Html } from './layout.js'
 import { noticeAt } from './notice.js'
 import type { PageModel } from './page.js'
@@ -31,8 +32,3 @@ const LOGGED_OUT = html`
 <button id="login" class="main">Log in</button>
 </form>
 <p class="fine">Any name will do, there is no password. Logging in gives the session a new id.</p>`
-
-function clock(unixMs: number): Html {
-  const iso = new Date(unixMs).toISOString()
-  return html`<time datetime="${iso}">${iso.slice(11, 16)} UTC</time>`
-}

@@ -29,4 +29,5 @@ const BOTH_COUNT = `The cart and the note are both kept; after a logout you stay
 note is dropped.`
 
 const LAST_ONE_WINS = `With this driver the browser has the only record, so the last answer wins:
-what the other tab did is lost, a logout too.`
+what the other tab put in the cart is lost. After a logout you stay logged out: the server keeps
+the list of your devices.`

@@ -4,6 +4,7 @@
  * Each section is a file of its own; this one puts them in order.
  */
 
+import type { SessionDevice } from '@rudderjs/session-native'
 import { html } from 'hono/html'
 import type { CookieParts } from '../cookie-parts.js'
 import type { FiguresSnapshot } from '../figures.js'
@@ -11,6 +12,7 @@ import type { CartLine, Notice, User } from '../visitor.js'
 import { accountSection } from './account.js'
 import { cartSection } from './cart.js'
 import { cookieSection } from './cookie.js'
+import { devicesSection } from './devices.js'
 import { figuresSection } from './figures.js'
 import { type Html, layout } from './layout.js'
 import { noteSection } from './note.js'
@@ -22,6 +24,8 @@ export interface PageModel {
   available: boolean
   visits: number
   user: User | null
+  /** Where the user is logged in. */
+  devices: SessionDevice[]
   cart: CartLine[]
   note: string | null
   notice: Notice | null
@@ -50,6 +54,7 @@ export function page(model: PageModel): Html {
 ${model.available ? null : OUTAGE}
 ${visitSection(model)}
 ${accountSection(model)}
+${devicesSection(model)}
 ${cartSection(model)}
 ${noteSection(model)}
 </div>

@@ -4,11 +4,12 @@ import { html } from 'hono/html'
 import type { Html } from './layout.js'
 import type { PageModel, SessionRecord } from './page.js'
 
-export function recordSection({ available, record, flashTaken, figures }: PageModel): Html {
+export function recordSection({ available, record, flashTaken, figures, user }: PageModel): Html {
   return html`
 <section aria-labelledby="record-title">
 <h2 id="record-title">The session as stored</h2>
 ${available ? stored(record, flashTaken, figures.driver) : html`<p>It cannot be read now.</p>`}
+${user === null ? null : MARK}
 </section>`
 }
 
@@ -46,6 +47,9 @@ function json(value: unknown): Html {
     return part.startsWith('"') ? html`<span class="text">${part}</span>` : part
   })}`
 }
+
+const MARK = html`
+<p class="fine">Beside the data it says whose session this is, which leads to the list of devices.</p>`
 
 const WHERE = {
   cookie: 'It travels inside the cookie. The server keeps nothing.',

@@ -14,6 +14,11 @@ import { Tab } from './tab.js'
 
 const PICTURES = fileURLToPath(new URL('../../pictures/', import.meta.url))
 
+/** What a phone says of itself. */
+const PHONE =
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like ' +
+  'Gecko) Version/18.5 Mobile/15E148 Safari/604.1'
+
 const WIDTHS = [1280, 360]
 const SCHEMES = ['light', 'dark'] as const
 
@@ -37,6 +42,16 @@ test('the page of a user with a full cart and long texts fits', () =>
 test('the page that shows a whole record in a cookie fits', () =>
   pictures('cookie', 'cookie', async (tab) => {
     await tab.press('more-rope')
+    await tab.login('Ada')
+  }))
+
+test('the page of a user with several devices fits', () =>
+  pictures('devices', 'file', async (tab) => {
+    for (const userAgent of [PHONE, 'curl/8']) {
+      const context = await browser.newContext({ userAgent })
+      await (await Tab.open(context, new URL('/', tab.page.url()).href)).login('Ada')
+      await context.close()
+    }
     await tab.login('Ada')
   }))
 

@@ -72,6 +72,12 @@ export class Tab {
     return { user, items, note: await this.page.locator('#note-text').inputValue(), visits }
   }
 
+  /** The user's devices, one text for each, its white space made single spaces. */
+  async devices(): Promise<string[]> {
+    const texts = await this.page.locator('.devices li').allInnerTexts()
+    return texts.map((text) => text.replace(/\s+/g, ' '))
+  }
+
   /** The flash message; the page's script takes it away and puts it back, to have it read out. */
   async flash(): Promise<string | null> {
     await this.page.evaluate(() => new Promise(requestAnimationFrame))

@@ -62,8 +62,8 @@ export class HashedIds implements RecordStore {
 function hidden(payload: Payload): Payload {
   const id = recordId(payload)
   if (id === null || !isHardenedId(id)) return payload
-  const { data, flashNext, createdAt } = payload
-  return payloadOf(JSON.stringify(storedId(id)), data, flashNext, createdAt)
+  const { data, flashNext, createdAt, user } = payload
+  return payloadOf(JSON.stringify(storedId(id)), data, flashNext, createdAt, user)
 }
 
 function shown(id: string): (found: Found) => Found {

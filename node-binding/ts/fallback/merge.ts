@@ -11,7 +11,7 @@
  */
 
 import { members, same } from './json-text.js'
-import { createdNoLaterThan, type Payload, payloadOf } from './payload.js'
+import { keeping, type Payload, payloadOf } from './payload.js'
 
 /** Applies the changes from `base` to `ours` to `theirs`, whose id the result has. */
 export function merge(base: Payload, ours: Payload, theirs: Payload): Payload {
@@ -23,8 +23,10 @@ export function merge(base: Payload, ours: Payload, theirs: Payload): Payload {
     theirs.flashNext,
     'removal loses to change',
   )
-  const merged = payloadOf(theirs.id, data, flashNext, theirs.createdAt)
-  return createdNoLaterThan(createdNoLaterThan(merged, ours), base)
+  // Of two users that of the request which changed it counts, and nobody takes one out.
+  const user = ours.user === base.user ? theirs.user : (ours.user ?? theirs.user)
+  const merged = payloadOf(theirs.id, data, flashNext, theirs.createdAt, user)
+  return keeping(keeping(merged, ours), base)
 }
 
 /** What becomes of a key that we removed and somebody else changed. */

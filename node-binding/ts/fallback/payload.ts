@@ -7,6 +7,7 @@
  * key, no expiry and no store.
  */
 
+import { isMark, markText } from '../users/mark.js'
 import { elements, members } from './json-text.js'
 
 /** The record of a session. */
@@ -19,6 +20,8 @@ export interface Payload {
   flashNext: string
   /** When the session began, if a process with an absolute timeout has noted it. */
   createdAt: string | undefined
+  /** Whose the session is, if a process with an index of users has noted it: see users/mark.ts. */
+  user: string | undefined
 }
 
 /** A payload, and the instant after which it is refused, if it carries one. */
@@ -53,6 +56,7 @@ export function readEnvelope(text: string): Envelope | null {
       spread(fields.get('data')),
       spread(fields.get('flash_next')),
       isInstant(createdAt) ? createdAt : undefined,
+      markOf(fields.get('user')),
     ),
     exp: exp !== undefined && /^[-\d]/.test(exp) ? Number(exp) : undefined,
     isForwarding:
@@ -71,19 +75,35 @@ export function payloadOf(
   data: string,
   flashNext: string,
   createdAt: string | undefined,
+  user: string | undefined,
 ): Payload {
-  const extra = createdAt === undefined ? '' : `,"created_at":${createdAt}`
+  const created = createdAt === undefined ? '' : `,"created_at":${createdAt}`
+  const extra = user === undefined ? created : `${created},"user":${user}`
   const text = `{"id":${id},"data":${data},"flash_next":${flashNext}${extra}}`
-  return { text, id, data, flashNext, createdAt }
+  return { text, id, data, flashNext, createdAt, user }
 }
 
-/** `payload`, with the earlier of the two instants of creation: nothing makes a session younger. */
-export function createdNoLaterThan(payload: Payload, { createdAt }: Payload): Payload {
-  const own = payload.createdAt
-  if (createdAt === undefined || (own !== undefined && Number(own) <= Number(createdAt))) {
-    return payload
-  }
-  return payloadOf(payload.id, payload.data, payload.flashNext, createdAt)
+/**
+ * `payload`, with what no edit takes out of a session: the earlier of the two instants of
+ * creation, and whose it was in `base` if it says nothing of that itself.
+ */
+export function keeping(payload: Payload, base: Payload): Payload {
+  const createdAt = earlier(payload.createdAt, base.createdAt)
+  const user = payload.user ?? base.user
+  if (createdAt === payload.createdAt && user === payload.user) return payload
+  return payloadOf(payload.id, payload.data, payload.flashNext, createdAt, user)
+}
+
+function earlier(one: string | undefined, other: string | undefined): string | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return Number(one) <= Number(other) ? one : other
+}
+
+/** The one spelling of a mark; `undefined` for what is none. */
+function markOf(json: string | undefined): string | undefined {
+  if (!json?.startsWith('{')) return undefined
+  const mark: unknown = JSON.parse(json)
+  return isMark(mark) ? markText(mark) : undefined
 }
 
 /** The id of `payload` if it can name a record, else `null`. */

@@ -14,7 +14,7 @@
 
 import { SessionStoreError } from '../errors.js'
 import { merge } from './merge.js'
-import { createdNoLaterThan, type Payload, payloadOf, readEnvelope, recordId } from './payload.js'
+import { keeping, type Payload, payloadOf, readEnvelope, recordId } from './payload.js'
 import { type Answer, type Found, invalidId, type RecordStore, storeError } from './record-store.js'
 
 /**
@@ -31,7 +31,7 @@ export async function update(
 ): Promise<boolean | string> {
   if (base.id !== payload.id || recordId(base) === null) throw invalidId()
   let expected = base.text
-  let attempt = createdNoLaterThan(payload, base)
+  let attempt = keeping(payload, base)
   for (let round = 0; round < ROUNDS; round++) {
     const found = await store.replace(expected, attempt, ttlSeconds, nowMs)
     if (found === 'expected') return attempt.text === payload.text || attempt.text
@@ -61,7 +61,7 @@ export async function regenerate(
   // With one id for both, removing the old record would remove the new one.
   if (oldId === null || newId === null || oldId === newId) throw invalidId()
   // A random id is never taken.
-  let stored = createdNoLaterThan(payload, base)
+  let stored = keeping(payload, base)
   if (!(await store.create(stored, ttlSeconds, nowMs))) throw invalidId()
 
   let expected = base.text
@@ -74,8 +74,8 @@ export async function regenerate(
       if (theirs === null) return false
       throw conflict()
     }
-    const { data, flashNext, createdAt } = merge(base, payload, theirs)
-    stored = payloadOf(payload.id, data, flashNext, createdAt)
+    const { data, flashNext, createdAt, user } = merge(base, payload, theirs)
+    stored = payloadOf(payload.id, data, flashNext, createdAt, user)
     expected = changedText(found)
     // Nobody else knows the new id yet, so there is nothing to overwrite.
     await store.save(stored, ttlSeconds, nowMs)
