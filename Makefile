@@ -47,6 +47,10 @@ test-c-fuzz: c-tools ## Fuzz the C functions with libFuzzer (SECONDS_OF_FUZZING=
 test-fuzz: c-tools ## Fuzz cookies, envelopes, edits, settings, files and replies of Redis (SECONDS_OF_FUZZING=30, FUZZ="hardened")
 	sh tests/fuzz/run.sh $(FUZZ)
 
+.PHONY: test-mutations
+test-mutations: redis-server addon ts ## Take one defence away at a time, in a copy, and see that a test notices (MUTATIONS="rack Flask")
+	python3 tests/mutations/run.py $(MUTATIONS)
+
 .PHONY: test-c-threads
 test-c-threads: c-tools ## Run threads through the C functions under ThreadSanitizer (OPERATIONS=20000)
 	sh ffi-c/tests/tsan/run.sh
@@ -150,6 +154,12 @@ pack: addon ## Make the npm packages in node-binding/build/pack, of this platfor
 pack-rudderjs: addon ## Make the tarball that installs as @rudderjs/session, in node-binding/build/pack-rudderjs
 	cd $(NODE) && npm run --silent pack:rudderjs
 
+.PHONY: sbom
+sbom: ## List all that is in what we ship, as CycloneDX, in target/sbom (installs cargo-cyclonedx)
+	@sh tests/supply/sbom.sh
+
+# Sources, licences and bans need no network once the crates are here; advisories and npm's do. What else is checked without
+# one, in `make test`: tests/supply_chain.rs, and the header in ffi-c/tests/header.rs.
 .PHONY: audit
 audit: $(NPM_STAMP) ## Check licences, sources and advisories of all dependencies (installs cargo-deny)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
