@@ -43,6 +43,14 @@ test-c: redis-server c-tools addon ts ## Run the tests of the C library, and of 
 test-c-fuzz: c-tools ## Fuzz the C functions with libFuzzer (SECONDS_OF_FUZZING=600)
 	sh ffi-c/tests/fuzz/run.sh
 
+.PHONY: test-fuzz
+test-fuzz: c-tools ## Fuzz cookies, envelopes, edits, settings, files and replies of Redis (SECONDS_OF_FUZZING=30, FUZZ="hardened")
+	sh tests/fuzz/run.sh $(FUZZ)
+
+.PHONY: test-mutations
+test-mutations: redis-server addon ts ## Take one defence away at a time, in a copy, and see that a test notices (MUTATIONS="rack Flask")
+	python3 tests/mutations/run.py $(MUTATIONS)
+
 .PHONY: test-c-threads
 test-c-threads: c-tools ## Run threads through the C functions under ThreadSanitizer (OPERATIONS=20000)
 	sh ffi-c/tests/tsan/run.sh
@@ -72,19 +80,26 @@ test-vectors: redis-server addon ts ## Run VECTORS=/path/to/file.json through Ru
 	exit $$status
 
 .PHONY: test-faults
-test-faults: redis-server ## Run the long fault tests of the stores, some fifteen minutes (FAULTS="--seed 1 --soak 600 NAME")
+test-faults: redis-server addon ts ## Run the long fault tests of the stores, the timing, the differential and the fuzz targets, some thirty minutes (FAULTS="--seed 1 --soak 600 NAME")
 	cargo run --release --quiet -p rudder-session-tests --bin faults -- $(FAULTS)
+	cd $(NODE) && npm run --silent test:differential
+	@$(MAKE) test-fuzz
 
 .PHONY: lint
 lint: $(NPM_STAMP) ## Check formatting, clippy, types and TypeScript style
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo fmt --check --manifest-path benches/peers/Cargo.toml
+	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	cd $(NODE) && npm run lint
 
 .PHONY: lint-peers
 lint-peers: ## Check what others are compared with, which takes minutes to compile the first time
 	cargo clippy $(PEERS_CRATE) -- -D warnings
+
+.PHONY: lint-fuzz
+lint-fuzz: ## Check what is fuzzed, which compiles libFuzzer
+	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)/fuzz-rust -- -D warnings
 
 .PHONY: bench
 bench: redis-server ## Run all benches: codec, C library, stores, and those of others; under twenty minutes
@@ -139,6 +154,12 @@ pack: addon ## Make the npm packages in node-binding/build/pack, of this platfor
 pack-rudderjs: addon ## Make the tarball that installs as @rudderjs/session, in node-binding/build/pack-rudderjs
 	cd $(NODE) && npm run --silent pack:rudderjs
 
+.PHONY: sbom
+sbom: ## List all that is in what we ship, as CycloneDX, in target/sbom (installs cargo-cyclonedx)
+	@sh tests/supply/sbom.sh
+
+# Sources, licences and bans need no network once the crates are here; advisories and npm's do. What else is checked without
+# one, in `make test`: tests/supply_chain.rs, and the header in ffi-c/tests/header.rs.
 .PHONY: audit
 audit: $(NPM_STAMP) ## Check licences, sources and advisories of all dependencies (installs cargo-deny)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny

@@ -100,6 +100,8 @@ impl Derivation {
     /// The key for one purpose. Who knows it knows no other one.
     pub(crate) fn key<const LEN: usize>(&self, purpose: &str) -> Zeroizing<[u8; LEN]> {
         const { assert!(LEN <= 255 * MAC_LEN, "HKDF derives no more") }
+        #[cfg(test)]
+        tests::DERIVED.set(tests::DERIVED.get() + 1);
         let mut key = Zeroizing::new([0; LEN]);
         self.0.expand(purpose.as_bytes(), &mut *key).expect("the length is one that HKDF derives");
         key
@@ -117,10 +119,17 @@ impl fmt::Debug for MacState {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::cell::Cell;
+
     use hmac::{KeyInit, Mac};
 
     use super::*;
+
+    thread_local! {
+        /// How many keys this thread has derived.
+        pub(crate) static DERIVED: Cell<usize> = const { Cell::new(0) };
+    }
 
     #[test]
     fn the_second_test_case_of_rfc_4231_comes_out() {

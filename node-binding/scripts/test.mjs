@@ -25,6 +25,7 @@ const WITHOUT_ADDON = [
   'canonical',
   'config',
   'cookie-size',
+  'differential',
   'express-session',
   'hardened-codec',
   'hardened-sessions',

@@ -54,6 +54,11 @@ impl RedisServer {
         self.port
     }
 
+    /// Where its files are.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Its URL over TCP.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)

@@ -307,6 +307,25 @@ fn no_two_seals_of_a_payload_are_alike() {
 }
 
 #[test]
+fn keys_are_derived_once_and_never_with_a_value() {
+    use crate::mac::tests::DERIVED;
+    let before = DERIVED.get();
+    let codecs = [signing(&["one", "another"]), sealing(&["one", "another"], 1)];
+    let derived = DERIVED.get();
+
+    for codec in &codecs {
+        let value = encoded(codec, &payload(10));
+        assert!(codec.decode(&value, NOW).is_ok());
+        let id = SessionId::random_256().expect("random");
+        let value = codec.encode_id(&id, NOW).expect("signed");
+        assert_eq!(codec.decode_id(&value, NOW), Ok((id, Origin::Primary)));
+    }
+
+    assert!(derived > before);
+    assert_eq!(DERIVED.get(), derived);
+}
+
+#[test]
 fn a_fraction_of_a_millisecond_is_not_lost() {
     let codec = signing(&[SECRET]);
     let at = UnixMillis::from_f64(10.25).expect("in range");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rudder_session::Durability;
 use rudder_session_tests::faults::offsets::Method;
 use rudder_session_tests::faults::{
-    Extent, cluster, crash, cuts, damage, offsets, outage, races, refusals, soak,
+    Extent, cluster, crash, cuts, damage, offsets, outage, races, refusals, soak, timing,
 };
 
 fn main() -> ExitCode {
@@ -92,6 +92,7 @@ fn scenarios(options: &Options) -> Vec<(String, Scenario)> {
         })
     };
 
+    add("timing: signatures", Box::new(move || timing::signatures(extent)));
     add("outage: stopped server", Box::new(move || outage::stopped_server(extent)));
     add("outage: killed server", Box::new(move || outage::killed_server(extent)));
     add("outage: forgetful server", Box::new(move || outage::forgetful_server(extent)));

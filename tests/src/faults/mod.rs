@@ -10,6 +10,7 @@
 //!   races       many threads update, regenerate and destroy the same sessions
 //!   crash       a process that writes into a file store is killed
 //!   damage      the file itself is cut short or changed
+//!   timing      somebody measures how long a refusal takes
 //! ```
 //!
 //! A scenario panics where it fails, and otherwise says what it saw. `cargo test` runs short versions
@@ -26,6 +27,7 @@ pub mod races;
 pub mod refusals;
 pub mod samples;
 pub mod soak;
+pub mod timing;
 
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ impl CEngine {
         // One that is linked with an installed library, say.
         let program = match std::env::var_os("RSESS_VECTOR_DRIVER") {
             Some(program) => PathBuf::from(program),
-            None => compile(&build_library(), dir.path()),
+            None => compile("vector_driver", dir.path()),
         };
         let mut process = Command::new(program)
             .stdin(Stdio::piped())
@@ -157,23 +157,24 @@ fn build_library() -> PathBuf {
     PathBuf::from(names.next_back().expect("package rudder-session-ffi makes a shared library"))
 }
 
-/// Compiles the driver; returns the program.
-fn compile(library: &Path, dir: &Path) -> PathBuf {
-    let program = dir.join("vector_driver");
+/// Builds the library and compiles `tests/c/<name>.c` against it; returns the program.
+pub fn compile(name: &str, dir: &Path) -> PathBuf {
+    let library = build_library();
+    let program = dir.join(name);
     let library_dir = library.parent().expect("a file has a directory");
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "gcc".into());
     let status = Command::new(&compiler)
         .args(["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror"])
         .arg("-I")
         .arg(workspace().join("include"))
-        .arg(workspace().join("tests/c/vector_driver.c"))
+        .arg(workspace().join(format!("tests/c/{name}.c")))
         .arg("-o")
         .arg(&program)
-        .arg(library)
+        .arg(&library)
         .arg(format!("-Wl,-rpath,{}", library_dir.display()))
         .status()
         .unwrap_or_else(|err| panic!("{compiler:?} does not start ({err}): apt-get install gcc"));
-    assert!(status.success(), "tests/c/vector_driver.c does not compile");
+    assert!(status.success(), "tests/c/{name}.c does not compile");
     program
 }
 
