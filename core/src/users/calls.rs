@@ -80,12 +80,13 @@ impl<S: Store> UserSessions<S> {
     ///
     /// # Errors
     ///
-    /// The session is as it was, and its mark as good as it was, after each:
-    ///
     /// - [`UsersError::InvalidUser`] if `user` is not 1 to 256 bytes.
     /// - [`UsersError::TooManySessions`] if the user has as many as may be, and
-    ///   [`WhenFull::Refuse`] is set.
+    ///   [`WhenFull::Refuse`](super::WhenFull::Refuse) is set.
     /// - [`UsersError::Store`] if the store cannot say.
+    ///
+    /// After the first two the session is as it was. After the last it may have been ended: a
+    /// write may or may not have been done.
     pub fn sign_in(
         &self,
         session: &Payload,

@@ -63,7 +63,7 @@ pub enum WhenFull {
     /// It ends the session that was seen longest ago.
     #[default]
     EndOldest,
-    /// It is refused with [`UsersError::TooManySessions`].
+    /// It is refused with [`UsersError::TooManySessions`](crate::UsersError::TooManySessions).
     Refuse,
 }
 
