@@ -24,7 +24,8 @@ fn nothing_else_in_the_engine_compares_a_signature_a_seal_or_a_key() {
     for (path, text) in files {
         for line in code_of(&text) {
             let is_secret = SECRET_WORDS.iter().any(|word| has_word(&line, word));
-            assert!(!(is_secret && compares(&line)), "{}: {line}", path.display());
+            let compared = is_secret && compares(&line) && line.trim() != COMPARISON;
+            assert!(!compared, "{}: {line}", path.display());
             let hashes = line.contains("hmac::") || line.contains("CtOutput");
             assert!(!hashes || path.ends_with("core/src/mac.rs"), "{}: {line}", path.display());
         }

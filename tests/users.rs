@@ -380,6 +380,22 @@ fn a_lost_index_is_made_anew_by_the_sessions_that_are_used() {
 }
 
 #[test]
+fn an_end_of_all_after_a_loss_ends_sessions_of_every_epoch_before() {
+    let store = store_with(&Value::Null);
+    let users = users(&store);
+    assert_eq!(users.revoke_all("alice", now()), Ok(0));
+    let phone = signed_in(&store, "phone");
+    store.destroy(&alice()).expect("lost");
+    // This one makes the index anew, which then counts from the beginning.
+    signed_in(&store, "laptop");
+
+    let later = UnixMillis::new(NOW + 1);
+    assert_eq!(users.revoke_all("alice", later), Ok(1));
+
+    assert_eq!(users.check(&phone, later), Ok(Standing::Over));
+}
+
+#[test]
 fn an_index_lives_as_long_as_what_it_names() {
     let store = store_with(&Value::Null);
     let users = users(&store);
@@ -454,7 +470,7 @@ fn an_index_holds_no_more_than_a_thousand_ends_and_still_none_is_undone() {
     users.sign_out(&goes, now()).expect("written");
 
     let record = record(&store);
-    assert_eq!(record["epoch"], 1, "they are folded");
+    assert_eq!(record["epoch"], NOW, "they are folded");
     assert_eq!(record.as_object().expect("data").len(), 3);
     assert_eq!(users.check(&stays, now()), Ok(Standing::Live));
     assert_eq!(users.check(&goes, now()), Ok(Standing::Over));

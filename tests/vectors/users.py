@@ -206,7 +206,7 @@ def revoke_all(data, now, but=None):
         if data is None:
             data = lost(but)
     data = dict(data or {})
-    epoch = min(epoch_of(data) + 1, MOST)
+    epoch = min(max(epoch_of(data) + 1, now), MOST)
     own = but and but["handle"]
     count = sum(1 for it in listed(data, now) if it["handle"] != own)
     for handle in handles(data):

@@ -154,9 +154,12 @@ impl Index {
         self.0.get(EPOCH).map_or(0, |value| whole(value).unwrap_or(MAX_WHOLE))
     }
 
-    /// All sessions of an earlier epoch are over; returns the new one.
-    pub(super) fn begin_epoch(&mut self) -> u64 {
-        let epoch = (self.epoch() + 1).min(MAX_WHOLE);
+    /// All sessions of an earlier epoch are over; returns the new one, which is the time.
+    ///
+    /// An index that was lost counts from 0 again, and a mark may be of any epoch before that: the
+    /// time is later than all of them.
+    pub(super) fn begin_epoch(&mut self, times: Times) -> u64 {
+        let epoch = (self.epoch() + 1).max(times.now).min(MAX_WHOLE);
         self.set_epoch(epoch);
         epoch
     }
@@ -243,7 +246,7 @@ impl Index {
             return;
         }
         let live = self.live(None, times);
-        let epoch = self.begin_epoch();
+        let epoch = self.begin_epoch(times);
         for session in &live {
             self.lift(&session.handle, epoch, times);
         }

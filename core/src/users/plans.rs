@@ -131,7 +131,7 @@ pub(super) fn end_all(
         }
         let live = index.live(spared_handle, times);
         index.revoke_all_but(spared_handle, times);
-        let epoch = index.begin_epoch();
+        let epoch = index.begin_epoch(times);
         if let Some(handle) = spared_handle {
             index.lift(handle, epoch, times);
         }

@@ -52,7 +52,7 @@ export class IndexRecords {
       const it = new UserIndex(id, base)
       if (!change(it, nowMs)) return it
       it.prune(nowMs, this.#spans)
-      if (it.countOfEnded() > MOST_ENDED) it.forgetEnds()
+      if (it.countOfEnded() > MOST_ENDED) it.forgetEnds(nowMs)
       const text = it.toText()
       if (base === null) {
         if (await this.#store.create(text, ttlSeconds, nowMs)) return it

@@ -122,6 +122,16 @@ export class UserIndex {
     if (epoch > 0) setOwn(this.#data, 'epoch', Math.min(epoch, LAST_COUNT))
   }
 
+  /**
+   * Leaves all sessions of an earlier epoch behind.
+   *
+   * An index that was lost counts from 0 again, and a mark may be of any epoch before that: the
+   * time is later than all of them.
+   */
+  beginEpoch(nowMs: number): void {
+    this.putEpoch(Math.max(this.epoch + 1, nowMs))
+  }
+
   /** Ends a session, named or not. */
   end(handle: string, rememberUntilMs: number): void {
     this.remove(handle)
@@ -154,8 +164,9 @@ export class UserIndex {
    * Forgets all ends, by an epoch that leaves behind whoever is not named. For an index with very
    * many of them.
    */
-  forgetEnds(): void {
+  forgetEnds(nowMs: number): void {
     const epoch = this.epoch
+    this.beginEpoch(nowMs)
     for (const handle of this.#handles('r.')) {
       this.remove(handle)
       delete this.#data[`r.${handle}`]
@@ -163,9 +174,8 @@ export class UserIndex {
     for (const handle of this.#handles('h.')) {
       const entry = this.entry(handle)
       if (entry === null || entry.epoch < epoch) this.remove(handle)
-      else this.putEntry(handle, { ...entry, epoch: epoch + 1 })
+      else this.putEntry(handle, { ...entry, epoch: this.epoch })
     }
-    this.putEpoch(epoch + 1)
   }
 
   toText(): string {

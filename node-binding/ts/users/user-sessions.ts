@@ -165,7 +165,7 @@ export class UserSessions {
         if (handle !== spared?.handle) it.end(handle, this.#rememberUntilMs(nowMs))
       }
       // That ends those, too, which the index does not name.
-      it.putEpoch(it.epoch + 1)
+      it.beginEpoch(nowMs)
       if (spared === null) return true
       if (own === null) this.#put(it, spared.handle, '', it.epoch, nowMs)
       else it.putEntry(spared.handle, { ...own, epoch: it.epoch })
