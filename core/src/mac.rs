@@ -21,7 +21,7 @@ use hmac::digest::CtOutput;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use sha256_state::{BLOCK, Sha256State};
+use sha256_state::{BLOCK, Sha256State, WholeBlocks};
 
 /// Bytes of a signature before it is written as text.
 pub(crate) const MAC_LEN: usize = sha256_state::LEN;
@@ -30,7 +30,7 @@ pub(crate) const MAC_LEN: usize = sha256_state::LEN;
 #[derive(Clone)]
 pub(crate) struct MacState {
     inner: Sha256State,
-    outer: Sha256State,
+    outer: WholeBlocks,
 }
 
 impl MacState {
@@ -47,7 +47,7 @@ impl MacState {
             state.update(&*Zeroizing::new(block.map(|byte| byte ^ pad)));
             state
         };
-        Self { inner: under(0x36), outer: under(0x5c) }
+        Self { inner: under(0x36), outer: under(0x5c).whole_blocks() }
     }
 
     /// The key with the start of every message that it is to sign. Whole blocks of 64 bytes are
@@ -63,7 +63,7 @@ impl MacState {
         for part in parts {
             inner.update(part);
         }
-        let mut outer = self.outer.clone();
+        let mut outer = Sha256State::after(&self.outer);
         outer.update(&inner.finish());
         outer.finish()
     }

@@ -32,6 +32,16 @@ impl Sha256State {
         Self { state: INITIAL, len: 0, pending: [0; BLOCK] }
     }
 
+    /// Goes on from there.
+    pub(super) fn after(WholeBlocks { state, len }: &WholeBlocks) -> Self {
+        Self { state: *state, len: *len, pending: [0; BLOCK] }
+    }
+
+    /// What the whole blocks so far came to; leaves out what is pending.
+    pub(super) fn whole_blocks(&self) -> WholeBlocks {
+        WholeBlocks { state: self.state, len: self.len - self.pending_len() as u64 }
+    }
+
     pub(super) fn update(&mut self, mut bytes: &[u8]) {
         let pending = self.pending_len();
         self.len += bytes.len() as u64;
@@ -78,6 +88,19 @@ impl Sha256State {
 
     fn pending_len(&self) -> usize {
         (self.len % BLOCK as u64) as usize
+    }
+}
+
+/// A hash of whole blocks only, which takes a third of the room.
+#[derive(Clone)]
+pub(super) struct WholeBlocks {
+    state: [u32; 8],
+    len: u64,
+}
+
+impl Zeroize for WholeBlocks {
+    fn zeroize(&mut self) {
+        self.state.zeroize();
     }
 }
 
