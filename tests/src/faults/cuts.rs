@@ -32,6 +32,10 @@ const THREADS: usize = 64;
 const SHARED: usize = 16;
 const DEADLINE: Duration = Duration::from_millis(100);
 
+/// Of one operation: some calls, each of some steps with that deadline. A guard against what
+/// hangs, and no measure.
+const WORST: Duration = Duration::from_secs(10);
+
 /// So many operations.
 pub fn random_cuts(extent: Extent, method: Method) -> String {
     let most = extent.pick(5_000, 100_000);
@@ -65,9 +69,16 @@ impl Run {
         Self { server, proxy, store, random }
     }
 
+    /// Has the server hang for so long.
+    pub(super) fn stop_the_server(&self, lasts: Duration) {
+        self.server.stop();
+        thread::sleep(lasts);
+        self.server.go_on();
+    }
+
     /// Lets all threads work until `is_over` says so of the number of operations so far; looks
     /// at everything then, and says what there was.
-    pub(super) fn until(self, is_over: &(dyn Fn(usize) -> bool + Sync)) -> String {
+    pub(super) fn until(&self, is_over: &(dyn Fn(usize) -> bool + Sync)) -> String {
         let count = AtomicUsize::new(0);
         let workers: Vec<Worker<'_>> = thread::scope(|scope| {
             let threads: Vec<_> = (0..THREADS)
@@ -89,15 +100,19 @@ impl Run {
         let incidents = self.store.incidents();
         assert_eq!((incidents.foreign_records, incidents.unreadable_records), (0, 0));
         let failed: usize = workers.iter().map(|it| it.failed).sum();
+        let worst = workers.iter().map(|it| it.worst).max().unwrap_or_default();
+        assert!(worst < WORST, "an operation took {worst:?}");
         let count = count.load(Ordering::SeqCst);
         let strikes = self.proxy.strikes();
         assert!(strikes * 400 > count, "{strikes} faults in {count} operations test nothing");
         assert!(failed < count / 2, "{failed} of {count} failed: nothing was tested");
         format!(
             "{count} operations of {THREADS} threads, {strikes} faults on {} connections, \
-            {failed} told, {} refused by the breaker; {records} records at the end, all whole",
+            {failed} told, {} refused by the breaker, the worst took {} ms; \
+            {records} records at the end, all whole",
             self.proxy.connections(),
-            incidents.calls_not_tried
+            incidents.calls_not_tried,
+            worst.as_millis()
         )
     }
 }
@@ -143,6 +158,7 @@ struct Worker<'a> {
     /// Numbers of the last update of each shared session: acknowledged, tried.
     shared: [(u64, u64); SHARED],
     failed: usize,
+    worst: Duration,
 }
 
 impl<'a> Worker<'a> {
@@ -159,6 +175,7 @@ impl<'a> Worker<'a> {
             saves: 0,
             shared: [(0, 0); SHARED],
             failed: 0,
+            worst: Duration::ZERO,
         }
     }
 
@@ -166,6 +183,7 @@ impl<'a> Worker<'a> {
         while !is_over(count.load(Ordering::Relaxed)) {
             let started_at = Instant::now();
             let outcome = self.step();
+            self.worst = self.worst.max(started_at.elapsed());
             match outcome {
                 Err(StoreError::Unreachable) if started_at.elapsed() < Duration::from_millis(1) => {
                     // The breaker: nothing was tried. Callers do not ask again at once.
