@@ -102,10 +102,9 @@ lint-fuzz: ## Check what is fuzzed, which compiles libFuzzer
 	cargo clippy --manifest-path tests/fuzz/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)/fuzz-rust -- -D warnings
 
 .PHONY: bench
-bench: redis-server ## Run all benches: codec, C library, stores, and those of others; under twenty minutes
+bench: redis-server ## Run the criterion suites: codec, payload, C library, stores; under twenty minutes
 	cargo build --release -p rudder-session-ffi
 	cargo bench -p rudder-session-benches
-	@$(MAKE) bench-peers
 
 .PHONY: bench-peers
 bench-peers: redis-server ## Compare cookies, payloads and loads from Redis with others' (PEERS="--rounds 20 load/256")
