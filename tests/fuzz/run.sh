@@ -26,6 +26,11 @@ RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-trace-compares" \
     cargo build --locked --quiet --bins --target "$triple" --target-dir "$target"
 
+# Sockets of targets, which end without taking anything away.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
 # Text is 2,000 bytes at most: more finds nothing that less does not, and takes longer.
 longest() {
     case $1 in
