@@ -319,7 +319,18 @@ fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// Where the first byte is, at `at` or later, that a string does not hold as it stands; or the end.
 #[inline(always)]
-pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
+pub(crate) fn plain_end(text: &[u8], at: usize) -> usize {
+    // Most strings end in the first eight bytes; the loop for the others is a function, whose
+    // registers are its own.
+    match word_at(text, at).map(plain_bytes) {
+        Some(8) => long_plain_end(text, at + 8),
+        Some(plain) => at + plain,
+        None => long_plain_end(text, at),
+    }
+}
+
+#[inline(never)]
+fn long_plain_end(text: &[u8], mut at: usize) -> usize {
     while let Some(word) = word_at(text, at) {
         let plain = plain_bytes(word);
         at += plain;
