@@ -21,7 +21,9 @@ use hmac::digest::CtOutput;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use sha256_state::{BLOCK, Sha256State, WholeBlocks};
+use sha256_state::Sha256State;
+
+pub(crate) use sha256_state::BLOCK;
 
 /// Bytes of a signature before it is written as text.
 pub(crate) const MAC_LEN: usize = sha256_state::LEN;
@@ -30,7 +32,7 @@ pub(crate) const MAC_LEN: usize = sha256_state::LEN;
 #[derive(Clone)]
 pub(crate) struct MacState {
     inner: Sha256State,
-    outer: WholeBlocks,
+    outer: Sha256State,
 }
 
 impl MacState {
@@ -42,30 +44,20 @@ impl MacState {
         } else {
             block[..key.len()].copy_from_slice(key);
         }
-        let under = |pad: u8| {
-            let mut state = Sha256State::new();
-            state.update(&*Zeroizing::new(block.map(|byte| byte ^ pad)));
-            state
-        };
-        Self { inner: under(0x36), outer: under(0x5c).whole_blocks() }
+        let under = |pad: u8| Sha256State::after(&*Zeroizing::new([block.map(|it| it ^ pad)]));
+        Self { inner: under(0x36), outer: under(0x5c) }
     }
 
-    /// The key with the start of every message that it is to sign. Whole blocks of 64 bytes are
-    /// hashed here, once, and no more with each message.
-    pub(crate) fn after(mut self, context: &[u8]) -> Self {
+    /// The key with the start of every message that it is to sign: hashed here, once, and no more
+    /// with each message.
+    pub(crate) fn after(mut self, context: &[[u8; BLOCK]]) -> Self {
         self.inner.update(context);
         self
     }
 
     /// Signs the bytes of one part after the other.
     pub(crate) fn sign_parts<const N: usize>(&self, parts: [&[u8]; N]) -> [u8; MAC_LEN] {
-        let mut inner = self.inner.clone();
-        for part in parts {
-            inner.update(part);
-        }
-        let mut outer = Sha256State::after(&self.outer);
-        outer.update(&inner.finish());
-        outer.finish()
+        self.outer.hash([&self.inner.hash(parts)])
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; MAC_LEN] {
@@ -145,9 +137,11 @@ pub(crate) mod tests {
     #[test]
     fn a_context_and_parts_are_signed_as_one_text() {
         let whole = MacState::new(b"Jefe");
-        let begun = MacState::new(b"Jefe").after(b"what do ya ");
+        let begun = MacState::new(b"Jefe").after(&[[b'a'; BLOCK], [b'b'; BLOCK]]);
 
-        assert_eq!(begun.sign_parts([b"want ", b"for?"]), whole.sign(b"what do ya want for?"));
+        let context = ["a".repeat(BLOCK), "b".repeat(BLOCK)].concat();
+        let signature = whole.sign(format!("{context}want for?").as_bytes());
+        assert_eq!(begun.sign_parts([b"want ", b"for?"]), signature);
     }
 
     #[test]
@@ -179,8 +173,9 @@ pub(crate) mod tests {
                 assert_eq!(state.sign(message), expected, "{key_len}, {len}");
                 let (start, end) = message.split_at(len / 3);
                 assert_eq!(state.sign_parts([start, end]), expected, "{key_len}, {len}");
-                let begun = state.clone().after(start);
-                assert_eq!(begun.sign(end), expected, "{key_len}, {len}");
+                let (blocks, rest) = message.as_chunks();
+                let begun = state.clone().after(blocks);
+                assert_eq!(begun.sign(rest), expected, "{key_len}, {len}");
             }
         }
     }
@@ -200,10 +195,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_wiped_state_holds_nothing_of_its_key() {
-        let mut state = MacState::new(b"Jefe").after(b"some of a message");
+        let mut state = MacState::new(b"Jefe").after(&[[1; BLOCK]]);
 
         state.inner.zeroize();
 
-        assert_eq!(state.inner.parts(), ([0; 8], [0; BLOCK]));
+        assert_eq!(state.inner.words(), [0; 8]);
     }
 }

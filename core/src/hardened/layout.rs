@@ -12,7 +12,7 @@
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 
 use crate::error::DecodeError;
-use crate::mac::MAC_LEN;
+use crate::mac::{BLOCK, MAC_LEN};
 use crate::time::UnixMillis;
 
 /// What a value is for. Each has a tag and a key of its own, so none passes for another.
@@ -78,14 +78,13 @@ pub(super) type KeyId = [u8; KEY_ID_LEN];
 /// What is authenticated before the bytes of each value. `None` if the name is too long.
 ///
 /// It fills whole blocks of SHA-256, so that hashing it is done with when a key is set up.
-pub(super) fn context(kind: Kind, cookie_name: &str) -> Option<Vec<u8>> {
+pub(super) fn context(kind: Kind, cookie_name: &str) -> Option<Vec<[u8; BLOCK]>> {
     let name_len = u16::try_from(cookie_name.len()).ok()?.to_be_bytes();
-    let mut context = [kind.tag().as_bytes(), &name_len, cookie_name.as_bytes()].concat();
-    context.resize(context.len().next_multiple_of(HASH_BLOCK), 0);
+    let text = [kind.tag().as_bytes(), &name_len, cookie_name.as_bytes()].concat();
+    let mut context = vec![[0; BLOCK]; text.len().div_ceil(BLOCK)];
+    context.as_flattened_mut()[..text.len()].copy_from_slice(&text);
     Some(context)
 }
-
-const HASH_BLOCK: usize = 64;
 
 pub(super) fn trailer(expires_at: UnixMillis, key_id: KeyId) -> [u8; TRAILER_LEN] {
     let mut trailer = [0; TRAILER_LEN];

@@ -14,7 +14,7 @@ use super::Origin;
 use super::key::RingKey;
 use super::layout::{self, Kind, NONCE_LEN, Parts, TAG_LEN, TRAILER_LEN};
 use crate::error::{DecodeError, EncodeError, PayloadError};
-use crate::mac::MacState;
+use crate::mac::{BLOCK, MacState};
 use crate::signature::Text;
 use crate::time::UnixMillis;
 
@@ -61,7 +61,7 @@ pub(super) fn expire(kind: Kind, bytes: &mut [u8], now: UnixMillis) -> Result<()
 
 /// How payloads are encrypted.
 pub(super) struct Seal {
-    pub(super) context: Vec<u8>,
+    pub(super) context: Vec<[u8; BLOCK]>,
     pub(super) pad_to: usize,
 }
 
@@ -83,7 +83,7 @@ impl Seal {
         bytes.push(PAD_START);
         bytes.resize(padded_len, 0);
 
-        let associated = [self.context.as_slice(), &trailer].concat();
+        let associated = [self.context.as_flattened(), &trailer].concat();
         let sealed = key.seal.encrypt_inout_detached(
             (&nonce).into(),
             &associated,
@@ -108,7 +108,7 @@ impl Seal {
     ) -> Result<(usize, Origin), DecodeError> {
         let Parts { body, trailer, proof } =
             layout::split(Kind::Sealed, bytes).ok_or(DecodeError::BadSignature)?;
-        let associated = [self.context.as_slice(), trailer].concat();
+        let associated = [self.context.as_flattened(), trailer].concat();
         let proof = proof.first_chunk::<{ layout::SEAL_LEN }>().ok_or(DecodeError::BadSignature)?;
         let (body, nonce) =
             body.split_last_chunk_mut::<NONCE_LEN>().ok_or(DecodeError::BadSignature)?;
