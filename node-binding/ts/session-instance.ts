@@ -455,9 +455,11 @@ export class SessionInstance {
   async #saveFollowing(user: SessionUser): Promise<string | null> {
     const followed = await user.follow(this.#userKey(user))
     const known = this.#savedAs ?? this.#payload.record
-    // As if another request had destroyed it.
-    if (followed === 'over') this.#dirty = false
-    if (followed === 'over') return null
+    if (followed === 'over') {
+      // As if another request had destroyed it.
+      this.#dirty = false
+      return null
+    }
     if (followed === 'entered' && known?.id === this.#payload.id) await this.regenerate()
     if (followed === 'left') this.#becomeNew()
     return this.#saveDirty()

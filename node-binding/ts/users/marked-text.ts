@@ -22,6 +22,8 @@ export function addMark(text: string, mark: Mark): string {
 
 /** The mark in a text that does not end with it, as texts of this package do. */
 function markIn(text: string): Mark | null {
+  // A key without escapes stands there as it is.
+  if (!text.includes('user"') && !text.includes('\\u')) return null
   // Recognised, it has three members, of which none is a mark.
   if (canonicalMembers(text.replace(STAMP, '}')) !== null) return null
   try {

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -65,8 +66,21 @@ impl Tally {
 pub struct Stage {
     epoch: AtomicU64,
     ended: AtomicBool,
-    callers: usize,
+    callers: Vec<Mutex<Doing>>,
     first_successes: Receiver<(u64, usize)>,
+}
+
+/// What a caller is at, for whoever waits for it in vain.
+#[derive(Clone, Debug)]
+enum Doing {
+    /// In a call since then.
+    Calling(Instant),
+    /// Its last call ended so, then.
+    Ended(Option<StoreError>, Instant),
+}
+
+fn look(doing: &Mutex<Doing>) -> MutexGuard<'_, Doing> {
+    doing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Stage {
@@ -75,12 +89,16 @@ impl Stage {
     pub fn everybody_is_served(&self, limit: Duration) -> Duration {
         let started_at = Instant::now();
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut waiting: Vec<bool> = vec![true; self.callers];
+        let mut waiting: Vec<bool> = vec![true; self.callers.len()];
         while waiting.contains(&true) {
             let left = limit.saturating_sub(started_at.elapsed());
             let Ok((since, caller)) = self.first_successes.recv_timeout(left) else {
-                let count = waiting.iter().filter(|it| **it).count();
-                panic!("{count} of {} callers are not served after {limit:?}", self.callers);
+                let left_out = waiting.iter().zip(&self.callers).enumerate();
+                let left_out: Vec<_> = left_out
+                    .filter(|(_, (waits, _))| **waits)
+                    .map(|(number, (_, doing))| format!("{number}: {}", look(doing).describe()))
+                    .collect();
+                panic!("not served after {limit:?}: callers {}", left_out.join("; "));
             };
             waiting[caller] &= since != epoch;
         }
@@ -105,8 +123,13 @@ pub struct Calling {
 pub fn call_during(store: &dyn Store, calling: Calling, scene: impl FnOnce(&Stage)) -> Tally {
     let callers = calling.callers;
     let (told, first_successes) = channel();
-    let stage =
-        Stage { epoch: AtomicU64::new(0), ended: AtomicBool::new(false), callers, first_successes };
+    let doing = || Mutex::new(Doing::Ended(None, Instant::now()));
+    let stage = Stage {
+        epoch: AtomicU64::new(0),
+        ended: AtomicBool::new(false),
+        callers: (0..callers).map(|_| doing()).collect(),
+        first_successes,
+    };
     for caller in 0..callers {
         let own = id(&format!("caller-{caller}"));
         store.save(&stamped(&own, caller, 0), an_hour(), NOW).expect("all is well so far");
@@ -119,9 +142,19 @@ pub fn call_during(store: &dyn Store, calling: Calling, scene: impl FnOnce(&Stag
             .map(|number| {
                 let told = told.clone();
                 let tally = Tally::default();
+                let doing = &stage.callers[number];
                 let random = Random::new(0).fork(number);
-                let caller =
-                    Caller { store, number, calling, random, epoch, told, told_epoch: 0, tally };
+                let caller = Caller {
+                    store,
+                    number,
+                    calling,
+                    random,
+                    epoch,
+                    told,
+                    told_epoch: 0,
+                    tally,
+                    doing,
+                };
                 scope.spawn(move || caller.call_until(stop))
             })
             .collect();
@@ -130,6 +163,15 @@ pub fn call_during(store: &dyn Store, calling: Calling, scene: impl FnOnce(&Stag
         let tallies = threads.into_iter().map(|it| it.join().expect("a caller panicked"));
         tallies.fold(Tally::default(), Tally::add)
     })
+}
+
+impl Doing {
+    fn describe(&self) -> String {
+        match self {
+            Self::Calling(since) => format!("in a call for {:?}", since.elapsed()),
+            Self::Ended(error, at) => format!("{error:?} {:?} ago", at.elapsed()),
+        }
+    }
 }
 
 struct EndsWhenDropped<'a>(&'a AtomicBool);
@@ -149,6 +191,7 @@ struct Caller<'a> {
     told: Sender<(u64, usize)>,
     told_epoch: u64,
     tally: Tally,
+    doing: &'a Mutex<Doing>,
 }
 
 impl Caller<'_> {
@@ -225,7 +268,9 @@ impl Caller<'_> {
     }
 
     fn begin(&self) -> (u64, Instant) {
-        (self.epoch.load(Ordering::SeqCst), Instant::now())
+        let begun = (self.epoch.load(Ordering::SeqCst), Instant::now());
+        *look(self.doing) = Doing::Calling(begun.1);
+        begun
     }
 
     fn end<T>(
@@ -235,6 +280,7 @@ impl Caller<'_> {
         is_update: bool,
     ) {
         let took = started_at.elapsed();
+        *look(self.doing) = Doing::Ended(outcome.as_ref().err().cloned(), Instant::now());
         self.tally.count(took, outcome);
         let worst = if is_update { &mut self.tally.worst_update } else { &mut self.tally.worst };
         *worst = took.max(*worst);
