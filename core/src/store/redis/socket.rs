@@ -7,8 +7,12 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
+#[cfg(unix)]
+use std::{os::fd::OwnedFd, path::Path};
 
 use redis::ConnectionAddr;
+#[cfg(unix)]
+use socket2::{Domain, SockAddr, Type};
 use socket2::{SockRef, TcpKeepalive};
 
 /// A connected socket; errors of the kind `TimedOut` mean that the deadline has passed.
@@ -31,9 +35,7 @@ impl Socket {
         let kind = match addr {
             ConnectionAddr::Tcp(host, port) => Kind::Tcp(connect_tcp(host, *port, deadline)?),
             #[cfg(unix)]
-            ConnectionAddr::Unix(path) => {
-                Kind::Unix(std::os::unix::net::UnixStream::connect(path)?)
-            }
+            ConnectionAddr::Unix(path) => Kind::Unix(connect_unix(path, deadline)?),
             // Refused when the store was made.
             _ => return Err(ErrorKind::Unsupported.into()),
         };
@@ -131,8 +133,14 @@ fn limit(set: Duration, left: Duration) -> Duration {
         return set;
     }
     let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-    millis.checked_ilog2().map_or(left, |power| Duration::from_millis(1 << power))
+    let as_it_is = left.max(SHORTEST_LIMIT);
+    millis.checked_ilog2().map_or(as_it_is, |power| Duration::from_millis(1 << power))
 }
+
+/// What a system counts a time limit in. Less is cut to zero by `socket2`, and zero is "no limit":
+/// a read that begins in the last microsecond of its call would then wait for ever.
+const SHORTEST_LIMIT: Duration =
+    if cfg!(windows) { Duration::from_millis(1) } else { Duration::from_micros(1) };
 
 fn connect_tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::from(ErrorKind::NotFound);
@@ -149,6 +157,18 @@ fn connect_tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream
         }
     }
     Err(last)
+}
+
+/// Connecting waits while as many others do as the server lets wait.
+#[cfg(unix)]
+fn connect_unix(path: &Path, deadline: Instant) -> io::Result<std::os::unix::net::UnixStream> {
+    let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(remaining(deadline)?.max(SHORTEST_LIMIT)))?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Ok(()) => Ok(OwnedFd::from(socket).into()),
+        Err(err) if is_time_limit(&err) => Err(ErrorKind::TimedOut.into()),
+        Err(err) => Err(err),
+    }
 }
 
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
@@ -181,6 +201,43 @@ mod tests {
                 assert!(limit <= left && limit >= left / 8, "{set:?} {left:?} {limit:?}");
             }
         }
+    }
+
+    #[test]
+    fn less_than_a_system_counts_is_still_a_limit() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        let socket = SockRef::from(&stream);
+
+        for nanos in [1, 500, 999, 1_000, 999_999] {
+            for set in [Duration::MAX, Duration::from_millis(500)] {
+                let limit = limit(set, Duration::from_nanos(nanos));
+                socket.set_read_timeout(Some(limit)).expect("legal");
+
+                assert!(socket.read_timeout().expect("told").is_some(), "{nanos} ns");
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn connecting_to_a_server_that_accepts_nobody_ends_at_the_deadline() {
+        let folder = std::env::temp_dir().join(format!("rudder-connect-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("full.sock");
+        let full = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        full.bind(&SockAddr::unix(&path).expect("short")).expect("free");
+        full.listen(0).expect("bound");
+        let addr = ConnectionAddr::Unix(path);
+        let deadline = || Instant::now() + Duration::from_millis(50);
+
+        // The first ones wait to be accepted.
+        let waiting: Vec<_> = (0..4).map(|_| Socket::connect(&addr, deadline())).collect();
+
+        std::fs::remove_dir_all(&folder).expect("ours");
+        let refused = waiting.iter().filter_map(|it| it.as_ref().err()).map(io::Error::kind);
+        let refused: Vec<_> = refused.collect();
+        assert!(!refused.is_empty() && refused.iter().all(|it| *it == ErrorKind::TimedOut));
     }
 
     #[test]
