@@ -53,10 +53,6 @@ impl<A: Send + 'static> Waiter<A> {
         })
     }
 
-    pub(super) fn is_answered(&self) -> bool {
-        lock(&self.0.outcome).is_some()
-    }
-
     /// Waits for the answer, until `until` at most.
     pub(super) fn wait(self, until: Instant) -> Result<A, StoreError> {
         let mut outcome = lock(&self.0.outcome);

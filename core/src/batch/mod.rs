@@ -125,11 +125,13 @@ impl<B: Backend> Batcher<B> {
         let deadline = Instant::now() + timeout;
         let waiter = Waiter::default();
         let answer = waiter.answer();
-        let mut state = self.shared.enqueue(Job { request, deadline, answer })?;
+        let (place, mut state) = self.shared.enqueue(Job { request, deadline, answer })?;
 
-        // Its own request is the last of the queue, so more than one batch may come first. Where
+        // Its own request is the last of the queue, so more than one batch may come first. It runs
+        // none that comes after, or that may take longer than its own: those are for others. Where
         // there is no worker, nobody would watch the leaders, so it waits for none.
-        while !waiter.is_answered()
+        while state.is_queued(place)
+            && state.is_first_over_by(deadline + DEADLINE_SLACK)
             && state.may_lead(&self.shared.limits)
             && (state.is_due() || state.workers.is_empty())
         {
@@ -149,8 +151,8 @@ impl<B: Backend> Batcher<B> {
     ) {
         let deadline = Instant::now() + timeout;
         // A refusal has been answered by then.
-        if let Ok(state) = self.shared.enqueue(Job { request, deadline, answer: Answer::by(done) })
-        {
+        let job = Job { request, deadline, answer: Answer::by(done) };
+        if let Ok((_, state)) = self.shared.enqueue(job) {
             self.shared.let_go(state);
         }
     }
@@ -200,6 +202,8 @@ type Locked<'a, B> = MutexGuard<'a, State<<B as Backend>::Request, <B as Backend
 
 struct State<Q, A> {
     queue: VecDeque<Job<Q, A>>,
+    /// Requests that have left the queue so far.
+    taken: u64,
     /// Batches under way.
     leaders: usize,
     /// Batches that were taken so far.
@@ -218,6 +222,16 @@ struct State<Q, A> {
 }
 
 impl<Q, A> State<Q, A> {
+    /// Whether the request with this place is still in the queue.
+    fn is_queued(&self, place: u64) -> bool {
+        self.taken <= place
+    }
+
+    /// Whether the first of the queue, and with it its batch, ends by `deadline`.
+    fn is_first_over_by(&self, deadline: Instant) -> bool {
+        self.queue.front().is_none_or(|first| first.deadline <= deadline)
+    }
+
     fn may_lead(&self, limits: &Limits) -> bool {
         !self.queue.is_empty() && self.leaders < limits.leaders
     }
@@ -242,15 +256,17 @@ impl<B: Backend> Shared<B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enqueue(&self, job: Job<B::Request, B::Reply>) -> Result<Locked<'_, B>, StoreError> {
+    /// Puts a request at the end; returns its place, counted from the first of all.
+    fn enqueue(&self, job: Job<B::Request, B::Reply>) -> Result<(u64, Locked<'_, B>), StoreError> {
         let mut state = self.lock();
         if state.queue.len() >= self.limits.queue {
             drop(state);
             self.refuse(job);
             return Err(StoreError::Overloaded);
         }
+        let place = state.taken + state.queue.len() as u64;
         state.queue.push_back(job);
-        Ok(state)
+        Ok((place, state))
     }
 
     fn refuse(&self, job: Job<B::Request, B::Reply>) {
@@ -264,9 +280,13 @@ impl<B: Backend> Shared<B> {
         state: &mut State<B::Request, B::Reply>,
     ) -> Vec<Job<B::Request, B::Reply>> {
         let Some(first) = state.queue.front() else { return Vec::new() };
-        let latest = first.deadline + DEADLINE_SLACK;
-        let within = state.queue.iter().take(self.limits.batch);
-        let count = within.take_while(|job| job.deadline <= latest).count();
+        let (mut earliest, mut latest) = (first.deadline, first.deadline);
+        let within = state.queue.iter().take(self.limits.batch).take_while(|job| {
+            (earliest, latest) = (earliest.min(job.deadline), latest.max(job.deadline));
+            latest - earliest <= DEADLINE_SLACK
+        });
+        let count = within.count();
+        state.taken += count as u64;
         state.queue.drain(..count).collect()
     }
 
@@ -355,6 +375,7 @@ impl<Q, A> Default for State<Q, A> {
     fn default() -> Self {
         Self {
             queue: VecDeque::new(),
+            taken: 0,
             leaders: 0,
             batches: 0,
             usual_run: Duration::ZERO,

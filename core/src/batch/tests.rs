@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
@@ -298,4 +299,85 @@ fn nothing_is_left_in_the_queue_whoever_asks_in_whatever_way() {
     for _ in 0..8 * 200 {
         assert!(answers.recv_timeout(LONG).is_ok_and(|it| it.is_ok()));
     }
+}
+
+/// Tells which request it begins with, and answers each once that one is let go.
+struct Gates {
+    begun: mpsc::Sender<u32>,
+    open: Arc<(Mutex<HashSet<u32>>, Condvar)>,
+}
+
+impl Backend for Gates {
+    type Request = u32;
+    type Reply = u32;
+
+    fn run(&self, batch: Vec<Job<u32, u32>>, _: Instant) {
+        for job in batch {
+            let _ = self.begun.send(job.request);
+            let (open, opened) = &*self.open;
+            let is_closed = |open: &mut HashSet<u32>| !open.contains(&job.request);
+            drop(opened.wait_while(open.lock().expect("nobody panics"), is_closed));
+            job.finish_with(Ok);
+        }
+    }
+}
+
+/// A queue with request 0 in it that nobody has been woken for, what begins, and a way to let a
+/// request go.
+fn gates(batch: usize) -> (Batcher<Gates>, mpsc::Receiver<u32>, impl Fn(u32)) {
+    let (begun, begins) = mpsc::channel();
+    let open = Arc::<(Mutex<HashSet<u32>>, Condvar)>::default();
+    let gates = Gates { begun, open: Arc::clone(&open) };
+    let batcher = Batcher::new(gates, Limits { leaders: 3, batch, queue: 100 });
+    queue_unseen(&batcher, 0);
+    // Each request is worth a leader.
+    batcher.shared.lock().usual_run = SHORT_RUN;
+    let let_go = move |request| {
+        open.0.lock().expect("nobody panics").insert(request);
+        open.1.notify_all();
+    };
+    (batcher, begins, let_go)
+}
+
+fn queue_unseen(batcher: &Batcher<Gates>, request: u32) {
+    let job = Job { request, deadline: Instant::now() + LONG, answer: Answer::by(|_| {}) };
+    batcher.shared.lock().queue.push_back(job);
+}
+
+#[test]
+fn a_blocking_caller_is_not_held_up_by_what_came_after_it() {
+    let (batcher, begins, let_go) = gates(1);
+    let (answer, answers) = mpsc::channel();
+    thread::scope(|scope| {
+        let batcher = &batcher;
+        scope.spawn(move || answer.send(batcher.call(1, LONG)));
+        // The caller leads what is before its own request, and another its own.
+        let both: HashSet<_> = begins.iter().take(2).collect();
+        assert_eq!(both, HashSet::from([0, 1]));
+        queue_unseen(batcher, 2);
+        let_go(0);
+        assert_eq!(begins.recv(), Ok(2));
+        let_go(1);
+
+        let answered = answers.recv_timeout(LONG / 6);
+        let_go(2);
+        assert_eq!(answered, Ok(Ok(1)));
+    });
+}
+
+#[test]
+fn a_request_with_little_time_left_is_not_held_up_by_one_with_more() {
+    let (batcher, begins, let_go) = gates(10);
+    let (answer, answers) = mpsc::channel();
+    thread::scope(|scope| {
+        let batcher = &batcher;
+        scope.spawn(move || answer.send(batcher.call(1, LONG / 2)));
+        let both = [(); 2].map(|()| begins.recv_timeout(LONG / 6));
+        let_go(1);
+
+        let answered = answers.recv_timeout(LONG / 6);
+        let_go(0);
+        assert!(both == [Ok(0), Ok(1)] || both == [Ok(1), Ok(0)], "{both:?}");
+        assert_eq!(answered, Ok(Ok(1)));
+    });
 }
