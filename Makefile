@@ -9,6 +9,8 @@ NODE := node-binding
 NODE_VERSIONS := $(NODE)/test/node-versions
 PEERS_CRATE := --manifest-path benches/peers/Cargo.toml --target-dir $(or $(CARGO_TARGET_DIR),target)/peers
 VECTORS ?= tests/vectors/vectors.json
+# Many tests wait for servers, and not for a processor.
+TEST_THREADS := 4
 # `npm ci` is needed again only when the lock file changes.
 NPM_STAMP := $(NODE)/node_modules/.package-lock.json
 NODE_VERSIONS_STAMP := $(NODE_VERSIONS)/node_modules/.package-lock.json
@@ -18,6 +20,13 @@ BROWSER := $(NODE)/test/browser
 BROWSER_STAMP := $(BROWSER)/node_modules/.package-lock.json
 NODE_BENCHES := benches/node
 NODE_BENCHES_STAMP := $(NODE_BENCHES)/node_modules/.package-lock.json
+# napi's command has cargo compile the addon anew the second time that it is called.
+ADDON_STAMP := $(NODE)/build/.addon
+ADDON_SOURCES := $(shell find core/src $(NODE)/src -name '*.rs') \
+	Cargo.toml Cargo.lock core/Cargo.toml $(NODE)/Cargo.toml $(NODE)/build.rs
+ifeq ($(wildcard $(NODE)/*.node),)
+.PHONY: $(ADDON_STAMP)
+endif
 
 .PHONY: help
 help: ## Print the targets
@@ -33,7 +42,8 @@ test: test-rust test-c test-node test-pack ## Run all tests: Rust, C, Node, pack
 .PHONY: test-rust
 test-rust: redis-server ## Run the tests of the engine and those that cross crates
 	cargo build -p rudder-session-ffi
-	cargo test -p rudder-session -p rudder-session-cli -p rudder-session-node -p rudder-session-tests
+	RUST_TEST_THREADS=$(TEST_THREADS) cargo test \
+		-p rudder-session -p rudder-session-cli -p rudder-session-node -p rudder-session-tests
 
 .PHONY: test-c
 test-c: redis-server c-tools addon ts ## Run the tests of the C library, and of its examples in C, C++, Python, Go and PHP
@@ -86,11 +96,17 @@ test-faults: redis-server addon ts ## Run the long fault tests of the stores, th
 	@$(MAKE) test-fuzz
 
 .PHONY: lint
-lint: $(NPM_STAMP) ## Check formatting, clippy, types and TypeScript style
+lint: lint-rust lint-node ## Check formatting, clippy, types and TypeScript style
+
+.PHONY: lint-rust
+lint-rust:
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo fmt --check --manifest-path benches/peers/Cargo.toml
 	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
+
+.PHONY: lint-node
+lint-node: $(NPM_STAMP)
 	cd $(NODE) && npm run lint
 
 .PHONY: lint-peers
@@ -167,8 +183,11 @@ audit: $(NPM_STAMP) ## Check licences, sources and advisories of all dependencie
 	cd $(NODE) && npm audit
 
 .PHONY: addon
-addon: $(NPM_STAMP)
+addon: $(ADDON_STAMP)
+
+$(ADDON_STAMP): $(NPM_STAMP) $(ADDON_SOURCES)
 	cd $(NODE) && npm run --silent build:addon
+	@mkdir -p $(@D) && touch $@
 
 .PHONY: ts
 ts: $(NPM_STAMP)
