@@ -35,6 +35,9 @@ pub(crate) struct Diagnosis {
 pub(crate) struct Check {
     pub(crate) name: &'static str,
     pub(crate) finding: Finding,
+    /// Which one of several it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
     message: String,
 }
 
@@ -49,7 +52,11 @@ pub(crate) enum Finding {
 
 impl Check {
     pub(crate) fn new(name: &'static str, finding: Finding, message: String) -> Self {
-        Self { name, finding, message }
+        Self { name, finding, server: None, message }
+    }
+
+    pub(crate) fn of_server(self, server: Option<&str>) -> Self {
+        Self { server: server.map(str::to_owned), ..self }
     }
 }
 
@@ -64,11 +71,11 @@ pub(crate) fn run(options: &Options) -> Result<Diagnosis, CommandError> {
         let of_store = of_store(&place)?;
         let is_well = of_store.finding == Finding::Well;
         checks.push(of_store);
-        // What it is like is of no use while it does not answer.
+        // What it is like is of no use while it does not answer, unless others of a cluster do.
         if let Place::Redis(config) = &place
-            && is_well
+            && (is_well || !config.cluster_nodes.is_empty())
         {
-            checks.extend(redis_facts::checks(&config.url, &config.prefix, FACTS_TIMEOUT));
+            checks.extend(redis_facts::checks(config, FACTS_TIMEOUT));
         }
     }
     Ok(Diagnosis { checks })
@@ -157,13 +164,17 @@ impl Report for Diagnosis {
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Check { name, finding, message } in &self.checks {
+        for Check { name, finding, server, message } in &self.checks {
             let mark = match finding {
                 Finding::Well => "ok      ",
                 Finding::Doubtful => "doubtful",
                 Finding::Wrong => "WRONG   ",
             };
-            writeln!(f, "{mark}  {name:10}  {message}")?;
+            write!(f, "{mark}  {name:10}  ")?;
+            if let Some(server) = server {
+                write!(f, "{server}: ")?;
+            }
+            writeln!(f, "{message}")?;
         }
         Ok(())
     }

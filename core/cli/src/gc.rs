@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<Collected, CommandError> {
         }
         Some(Place::Redis(config)) => {
             let timeout = Duration::from_secs(options.seconds);
-            let (records, without_ttl) = redis_facts::count(&config.url, &config.prefix, timeout)?;
+            let (records, without_ttl) = redis_facts::count(&config, timeout)?;
             Ok(Collected::Redis { records, without_ttl })
         }
     }

@@ -24,6 +24,10 @@ pub(crate) struct StoreOptions {
     /// users of the machine, the environment cannot
     #[arg(long, value_name = "URL", env = "REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
+    /// A node of the Redis Cluster that the server of the URL is one of; may be given again, and the
+    /// others are found by asking
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', conflicts_with_all = ["file", "memory"])]
+    redis_cluster_node: Vec<String>,
     /// Certificates, in PEM, of the authority that `rediss:` servers are trusted by
     #[arg(long, value_name = "FILE")]
     redis_ca: Option<PathBuf>,
@@ -57,6 +61,7 @@ impl StoreOptions {
         };
         let config = RedisConfig {
             url: url.clone(),
+            cluster_nodes: self.redis_cluster_node.clone(),
             ca_pem: self.redis_ca.as_ref().map(read).transpose()?,
             prefix: self.prefix.clone(),
             deadline: Duration::from_millis(self.deadline_ms),

@@ -1,33 +1,37 @@
-//! Asks a Redis what a session store should know of it: version, clock, what it forgets.
+//! Asks a Redis what a session store should know of it: version, clock, what it forgets. Of a
+//! cluster each master is asked.
 //!
-//! Over a connection of its own, apart from the store's. Each answer that the server's user may
+//! Over connections of its own, apart from the store's. Each answer that the server's user may
 //! not have is left out: no right is needed beyond those of a program that keeps sessions.
 
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use redis::{Connection, RedisResult, Value};
-use rudder_session::UnixMillis;
+use rudder_session::{RedisConfig, UnixMillis};
 
 use crate::doctor::{Check, Finding};
+use crate::redis_servers::{Server, outcome, servers, start};
 use crate::report::CommandError;
 
-/// All checks that a server's answers allow, within `timeout`; none from a server that is slower.
-pub(crate) fn checks(url: &str, prefix: &str, timeout: Duration) -> Vec<Check> {
-    let (url, prefix) = (url.to_owned(), prefix.to_owned());
-    let (answer, answered) = mpsc::channel();
-    // On a thread that may be left behind: no time limit of the client covers its handshake.
-    thread::spawn(move || {
-        let checks = asked(&url, &prefix, timeout);
-        // Refused only when nobody waits any more.
-        let _ = answer.send(checks.unwrap_or_default());
+/// All checks that the servers' answers allow, within `timeout`; none from a server that is slower.
+pub(crate) fn checks(config: &RedisConfig, timeout: Duration) -> Vec<Check> {
+    let until = Instant::now() + timeout;
+    let Ok(servers) = servers(config, until) else { return Vec::new() };
+    let asking = servers.into_iter().map(|server| {
+        let (name, prefix) = (server.name.clone(), config.prefix.clone());
+        (name, start(move || asked(&server, &prefix, timeout)))
     });
-    answered.recv_timeout(timeout).unwrap_or_default()
+    // All are asked before the first is waited for.
+    let asking: Vec<_> = asking.collect();
+    let of_each = asking.into_iter().flat_map(|(name, answered)| {
+        let checks = outcome(&answered, until).unwrap_or_else(|_| silent(name.as_deref()));
+        checks.into_iter().map(move |it| it.of_server(name.as_deref()))
+    });
+    of_each.collect()
 }
 
-fn asked(url: &str, prefix: &str, timeout: Duration) -> RedisResult<Vec<Check>> {
-    let mut connection = redis::Client::open(url)?.get_connection_with_timeout(timeout)?;
+fn asked(server: &Server, prefix: &str, timeout: Duration) -> RedisResult<Vec<Check>> {
+    let mut connection = server.connect(timeout)?;
     let mut checks = Vec::new();
     checks.extend(round_trip(&mut connection));
     checks.extend(clock(&mut connection));
@@ -36,6 +40,12 @@ fn asked(url: &str, prefix: &str, timeout: Duration) -> RedisResult<Vec<Check>> 
     }
     checks.extend(ttls(&mut connection, prefix));
     Ok(checks)
+}
+
+/// Of a server that cannot be asked. One alone has been tried as a store, which says more.
+fn silent(name: Option<&str>) -> Vec<Check> {
+    let check = |_| Check::new("server", Finding::Wrong, "it cannot be asked".to_owned());
+    name.map(check).into_iter().collect()
 }
 
 fn round_trip(connection: &mut Connection) -> Option<Check> {
@@ -128,27 +138,22 @@ fn ttls(connection: &mut Connection, prefix: &str) -> Option<Check> {
     Some(Check::new("TTLs", finding, format!("{without_ttl} of {records} records have none")))
 }
 
-/// All records of the server, and those of them without a TTL, if that takes no longer than
+/// All records of the store, and those of them without a TTL, if that takes no longer than
 /// `timeout`.
 pub(crate) fn count(
-    url: &str,
-    prefix: &str,
+    config: &RedisConfig,
     timeout: Duration,
 ) -> Result<(usize, usize), CommandError> {
-    let (url, prefix) = (url.to_owned(), prefix.to_owned());
-    let (answer, answered) = mpsc::channel();
-    thread::spawn(move || {
-        let counted = redis::Client::open(url)
-            .and_then(|it| it.get_connection_with_timeout(timeout))
-            .and_then(|mut it| scan(&mut it, &prefix, usize::MAX, usize::MAX));
-        // Refused only when nobody waits any more.
-        let _ = answer.send(counted);
+    let until = Instant::now() + timeout;
+    let counting = servers(config, until)?.into_iter().map(|server| {
+        let prefix = config.prefix.clone();
+        start(move || scan(&mut server.connect(timeout)?, &prefix, usize::MAX, usize::MAX))
     });
-    match answered.recv_timeout(timeout) {
-        Ok(Ok(Count { records, without_ttl })) => Ok((records, without_ttl)),
-        Ok(Err(error)) => Err(CommandError::Redis(error.category().to_owned())),
-        Err(_) => Err(CommandError::Redis("not in time".to_owned())),
-    }
+    let counting: Vec<_> = counting.collect();
+    counting.iter().try_fold((0, 0), |(records, without_ttl), counted| {
+        let count = outcome(counted, until)?;
+        Ok((records + count.records, without_ttl + count.without_ttl))
+    })
 }
 
 #[derive(Default)]
