@@ -139,8 +139,15 @@ impl Engine for CEngine {
 
 /// Builds the shared library; returns where cargo put it.
 fn build_library() -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Some build scripts watch what cargo tells a test about its package, and would run again.
+    for (name, _) in std::env::vars_os() {
+        let about_package = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if about_package.iter().any(|it| name.to_string_lossy().starts_with(it)) {
+            cargo.env_remove(name);
+        }
+    }
+    let built = cargo
         .args(["build", "--quiet", "-p", "rudder-session-ffi"])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(workspace())
