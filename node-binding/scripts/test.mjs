@@ -33,6 +33,7 @@ const WITHOUT_ADDON = [
   'hono-server',
   'lazy-payload',
   'lifetimes',
+  'limits',
   'middleware',
   'outage',
   'parallel-requests',

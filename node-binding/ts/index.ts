@@ -29,11 +29,13 @@ export {
   SessionConfigError,
   SessionCookieSizeError,
   SessionError,
+  SessionLimitError,
   SessionNativeError,
   SessionPayloadError,
   SessionStoreError,
   SessionUsersError,
 } from './errors.js'
+export type { LimitsConfig } from './limits.js'
 export type { NativeStatus } from './load.js'
 export type { OperationStats } from './meter.js'
 export {

@@ -25,6 +25,7 @@ import {
 import { SessionStoreError, SessionUsersError } from './errors.js'
 import { idMaker } from './ids.js'
 import { LazyPayload } from './lazy-payload.js'
+import { limitedText } from './limits.js'
 import { NestedChanges } from './nested-changes.js'
 import { freshPayload, type SessionPayload, type SessionRecord } from './payload.js'
 import type { KnownKey, SessionData, ValueOf } from './session-data.js'
@@ -501,7 +502,11 @@ export class SessionInstance {
   }
 
   #toText(): string {
-    const text = this.#payload.toText(this.#flashNext)
+    const text = limitedText(
+      () => this.#payload.toText(this.#flashNext),
+      this.#config.limits,
+      () => (this.#savedAs ?? this.#payload.record)?.text ?? null,
+    )
     const stamped = this.#stamp === null ? text : this.#stamp.addTo(text)
     return this.#user === null ? stamped : this.#user.addTo(stamped)
   }
