@@ -49,20 +49,21 @@ function putKeys(count: number) {
 test('each limit is met exactly', async (t) => {
   captureConsole(t, 'error')
   for (const limit of [1, 2, 7, 60]) {
-    const limits = { maxKeys: limit, maxDepth: limit }
-    const deep = (levels: number) => (session: SessionInstance) => {
-      session.put('k', nested(levels))
+    const limits = { maxKeys: limit }
+    const levels = { maxDepth: limit }
+    const deep = (count: number) => (session: SessionInstance) => {
+      session.put('k', nested(count))
       session.put('l', [])
     }
 
     assert.equal(await refusal(limits, putKeys(limit)), null)
-    assert.equal(await refusal(limits, deep(limit)), null)
+    assert.equal(await refusal(levels, deep(limit)), null)
     assert.deepEqual(await refusal(limits, putKeys(limit + 1)), {
       option: 'limits.maxKeys',
       limit,
       found: limit + 1,
     })
-    assert.deepEqual(await refusal(limits, deep(limit + 1)), {
+    assert.deepEqual(await refusal(levels, deep(limit + 1)), {
       option: 'limits.maxDepth',
       limit,
       found: limit + 1,
