@@ -34,6 +34,7 @@ const WITHOUT_ADDON = [
   'lazy-payload',
   'lifetimes',
   'limits',
+  'log-floods',
   'middleware',
   'outage',
   'parallel-requests',

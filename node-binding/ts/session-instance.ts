@@ -41,6 +41,7 @@ let leaveFlash: (session: SessionInstance) => void
 let renew: (session: SessionInstance, moves: boolean) => void
 let setUser: (session: SessionInstance, user: SessionUser) => void
 let getUser: (session: SessionInstance) => SessionUser | null
+let getConfig: (session: SessionInstance) => SessionConfig
 let hasNoRecord: (session: SessionInstance) => boolean
 
 /** The session of the current request. */
@@ -437,6 +438,7 @@ export class SessionInstance {
       session.#user = user
     }
     getUser = (session) => session.#user
+    getConfig = (session) => session.#config
     hasNoRecord = (session) => session.#payload.isFresh
   }
 
@@ -645,6 +647,11 @@ export function renewSession(session: SessionInstance, moves: boolean): void {
 /** Passes the flash of the previous request on, which by itself is no reason to save. */
 export function inheritFlash(session: SessionInstance): void {
   leaveFlash(session)
+}
+
+/** The configuration of the engine that it is a session of. */
+export function configOf(session: SessionInstance): SessionConfig {
+  return getConfig(session)
 }
 
 /** Where `@rudderjs/auth` looks for the user. */
