@@ -26,6 +26,7 @@ const WITHOUT_ADDON = [
   'config',
   'cookie-size',
   'differential',
+  'differential-v2',
   'express-session',
   'hardened-codec',
   'hardened-sessions',
