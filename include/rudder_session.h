@@ -129,8 +129,9 @@ typedef enum rsess_status {
      */
     RSESS_ERR_NOT_JSON = 4,
     /**
-     * The payload is larger than the whole store may grow, or the Set-Cookie header that holds
-     * it than the 4,096 bytes that browsers keep.
+     * The session has more bytes, keys or levels than its limits allow; or it is larger than the
+     * whole store may grow, or the Set-Cookie header that holds it than the 4,096 bytes that
+     * browsers keep. rsess_error_message says which.
      */
     RSESS_ERR_TOO_LARGE = 5,
     /**
@@ -795,6 +796,10 @@ enum rsess_status rsess_config_new(struct rsess_config **config_out);
  * cookie.sameSite      lax, strict, none; lax unless set
  * cookie.secure        true, false: sent over TLS only; true unless set
  * cookie.httpOnly      true, false: hidden from scripts; true unless set
+ * limits.maxBytes      bytes that a session may have when it is saved; 16777216 unless set
+ * limits.maxDepth      levels of arrays and objects that a value may have; 10000 unless set, and
+ *                      no more
+ * limits.maxKeys       keys that a session may have, flash values included; 10000 unless set
  * memory.maxBytes      bytes to keep, the least used sessions go first; 67108864 unless set
  * file.path            the file. Must be set with the driver file
  * file.durability      immediate, eventual: see rsess_durability; immediate unless set
@@ -1080,6 +1085,7 @@ enum rsess_status rsess_session_data(const struct rsess_session *session,
  * Returns:
  * - RSESS_OK
  * - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+ * - RSESS_ERR_TOO_LARGE if it has more than 10,000 levels of arrays and objects
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not UTF-8
  * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
  *
@@ -1132,6 +1138,7 @@ enum rsess_status rsess_session_clear(const struct rsess_session *session);
  * Returns:
  * - RSESS_OK
  * - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+ * - RSESS_ERR_TOO_LARGE if it has more than 10,000 levels of arrays and objects
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not UTF-8
  * - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
  *
@@ -1267,7 +1274,8 @@ enum rsess_status rsess_session_destroy(const struct rsess_session *session);
  *   there. Send the cookie, and commit again to have it removed: until then whoever has the old
  *   id gets in
  * - RSESS_GONE: nothing is saved; the user is logged out, or was away for too long
- * - RSESS_ERR_TOO_LARGE if it does not fit into a cookie, or into the memory store
+ * - RSESS_ERR_TOO_LARGE if it has more than the limits of the configuration allow, or does not
+ *   fit into a cookie, or into the memory store
  * - RSESS_ERR_STORE_... if it may not be saved. It may be all the same: to commit again does no
  *   harm
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `now_unix_ms` is more
@@ -2118,6 +2126,7 @@ enum rsess_status rsess_payload_get(const char *payload_json,
  * - RSESS_OK
  * - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
  * - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+ * - RSESS_ERR_TOO_LARGE if it has more than 10,000 levels of arrays and objects
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not
  *   UTF-8
  * - RSESS_ERR_PANIC
@@ -2175,6 +2184,7 @@ enum rsess_status rsess_payload_forget(const char *payload_json,
  * - RSESS_OK
  * - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
  * - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+ * - RSESS_ERR_TOO_LARGE if it has more than 10,000 levels of arrays and objects
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not
  *   UTF-8
  * - RSESS_ERR_PANIC

@@ -249,6 +249,26 @@ fn what_works_makes_no_event() {
 }
 
 #[test]
+fn a_flood_of_cookies_that_are_refused_makes_no_event() {
+    let log = log();
+    let codec = CookieCodec::new(KeyRing::from_secrets([KEY]).expect("a key"));
+    let keys = vec![HardenedKey::new(KEY).expect("a key")];
+    let hardened = HardenedCodec::new(HardenedConfig::new(keys, "sid")).expect("legal");
+    let before = log.count_of_this_thread();
+
+    for n in 0..100_000_u32 {
+        let signature = format!("{n:043}");
+        let value = format!("{ID}.{signature}");
+        assert!(codec.decode(&value, NOW, LegacyCookies::Accept).is_err());
+        assert!(codec.decode_id(&value).is_err());
+        assert!(hardened.decode(&format!("v2p.{signature}"), NOW).is_err());
+        assert!(hardened.decode_id(&format!("v2i.{signature}"), NOW).is_err());
+    }
+
+    assert_eq!(log.count_of_this_thread(), before, "{:#?}", log.lines());
+}
+
+#[test]
 fn what_happens_with_each_request_is_logged_once() {
     let log = log();
     let server = RedisServer::start();

@@ -207,6 +207,34 @@ pub enum PayloadError {
     #[error("value nests deeper than 128 levels")]
     TooDeep,
 
+    /// The whole payload is longer than may be saved: see [`Limits`](crate::Limits).
+    #[error("session has {bytes} bytes, more than the {limit} that it may have")]
+    TooManyBytes {
+        /// What it has.
+        bytes: usize,
+        /// What it may have.
+        limit: usize,
+    },
+
+    /// The data and the flash values have more keys than may be saved: see
+    /// [`Limits`](crate::Limits).
+    #[error("session has {count} keys, more than the {limit} that it may have")]
+    TooManyKeys {
+        /// What they have.
+        count: usize,
+        /// What they may have.
+        limit: usize,
+    },
+
+    /// A value nests deeper than may be saved: see [`Limits`](crate::Limits).
+    #[error("value has {depth} levels of arrays and objects, more than the {limit} it may have")]
+    TooNested {
+        /// What it has.
+        depth: usize,
+        /// What it may have.
+        limit: usize,
+    },
+
     /// The value cannot be written as JSON.
     ///
     /// A map whose keys are not strings, or a `Serialize` that failed.

@@ -11,7 +11,7 @@
 //! Every event of this crate is here, so that one file shows what a log can hold: counts and
 //! [`StoreError`]s, whose texts are safe to log. Never an id, a name of a record, a cookie value,
 //! a payload, a URL. What works makes no event, so an application pays for none; and what may go
-//! wrong with each request is told [`Seldom`], or at `debug` only.
+//! wrong again and again is told [`Seldom`], or at `debug` only.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,12 +23,16 @@ use crate::error::StoreError;
 
 const TARGET: &str = "rudder_session";
 
-pub(crate) fn breaker_closed() {
-    info!(target: TARGET, "store is back");
+pub(crate) fn breaker_closed(told: &Seldom) {
+    if let Some(count) = told.again() {
+        info!(target: TARGET, count, "store is back");
+    }
 }
 
-pub(crate) fn breaker_opened(error: &StoreError) {
-    warn!(target: TARGET, %error, "store is down: calls fail at once until it is back");
+pub(crate) fn breaker_opened(told: &Seldom, error: &StoreError) {
+    if let Some(count) = told.again() {
+        warn!(target: TARGET, count, %error, "store is down: calls fail at once until it is back");
+    }
 }
 
 pub(crate) fn conflict() {

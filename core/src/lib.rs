@@ -58,6 +58,7 @@ mod events;
 mod hardened;
 mod json;
 mod key_ring;
+mod limits;
 mod mac;
 mod merge;
 mod payload;
@@ -78,6 +79,7 @@ pub use error::{
 };
 pub use hardened::{HardenedCodec, HardenedConfig, HardenedKey, Origin};
 pub use key_ring::{Key, KeyRing};
+pub use limits::Limits;
 pub use payload::{Payload, SessionHandle, UserMark};
 pub use session_id::SessionId;
 pub use store::{

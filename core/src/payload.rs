@@ -59,6 +59,13 @@ pub struct Payload {
 }
 
 impl Payload {
+    /// Levels of arrays and objects that a value may have that is put or flashed. What comes from
+    /// a cookie or a store may have more: it is carried on.
+    ///
+    /// More than `JSON.stringify` writes with the stack that Node has as a rule, which is some
+    /// thousand levels.
+    pub const MAX_DEPTH: usize = 10_000;
+
     /// An empty payload for the session `id`.
     pub fn new(id: &SessionId) -> Self {
         let mut id_json = String::with_capacity(id.as_str().len() + 2);
@@ -202,21 +209,21 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// [`PayloadError::Unserialisable`] if `value` cannot be written as JSON.
+    /// - [`PayloadError::TooNested`] if `value` nests deeper than [`MAX_DEPTH`](Self::MAX_DEPTH).
+    /// - [`PayloadError::Unserialisable`] if `value` cannot be written as JSON.
     pub fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), PayloadError> {
-        self.edit(Field::Data, key, Some(&typed::write(value)?));
-        Ok(())
+        self.set(Field::Data, key, &typed::write(value)?)
     }
 
     /// Sets `key` in the data to a value that is JSON already; it is stored verbatim.
     ///
     /// # Errors
     ///
-    /// [`PayloadError::NotJson`] if `value` is not one JSON value.
+    /// - [`PayloadError::NotJson`] if `value` is not one JSON value.
+    /// - [`PayloadError::TooNested`] if it nests deeper than [`MAX_DEPTH`](Self::MAX_DEPTH).
     pub fn put_json(&mut self, key: &str, value: &str) -> Result<(), PayloadError> {
         let found = json::value(value).map_err(|_| PayloadError::NotJson)?;
-        self.edit(Field::Data, key, Some(&value[found.range]));
-        Ok(())
+        self.set(Field::Data, key, &value[found.range])
     }
 
     /// Removes `key` from the data; removing an absent key does nothing.
@@ -233,14 +240,14 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// [`PayloadError::Unserialisable`] if `value` cannot be written as JSON.
+    /// - [`PayloadError::TooNested`] if `value` nests deeper than [`MAX_DEPTH`](Self::MAX_DEPTH).
+    /// - [`PayloadError::Unserialisable`] if `value` cannot be written as JSON.
     pub fn flash<T: Serialize + ?Sized>(
         &mut self,
         key: &str,
         value: &T,
     ) -> Result<(), PayloadError> {
-        self.edit(Field::FlashNext, key, Some(&typed::write(value)?));
-        Ok(())
+        self.set(Field::FlashNext, key, &typed::write(value)?)
     }
 
     /// Sets `key` for the next request only to a value that is JSON already; it is stored
@@ -248,11 +255,11 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// [`PayloadError::NotJson`] if `value` is not one JSON value.
+    /// - [`PayloadError::NotJson`] if `value` is not one JSON value.
+    /// - [`PayloadError::TooNested`] if it nests deeper than [`MAX_DEPTH`](Self::MAX_DEPTH).
     pub fn flash_json(&mut self, key: &str, value: &str) -> Result<(), PayloadError> {
         let found = json::value(value).map_err(|_| PayloadError::NotJson)?;
-        self.edit(Field::FlashNext, key, Some(&value[found.range]));
-        Ok(())
+        self.set(Field::FlashNext, key, &value[found.range])
     }
 
     /// Takes out what the request before left for this one, as a JSON object.
@@ -281,6 +288,19 @@ impl Payload {
     /// This session with other data and flash values, both JSON objects already.
     pub(crate) fn with_contents(&self, data: &str, flash_next: &str) -> Self {
         Self::assemble(self.id_json(), data, flash_next, self.extra())
+    }
+
+    /// Sets `key` to a value that is JSON.
+    fn set(&mut self, field: Field, key: &str, value: &str) -> Result<(), PayloadError> {
+        // Each level takes two bytes, so hardly any value has to be walked over.
+        if value.len() / 2 > Self::MAX_DEPTH {
+            let depth = json::depth(value);
+            if depth > Self::MAX_DEPTH {
+                return Err(PayloadError::TooNested { depth, limit: Self::MAX_DEPTH });
+            }
+        }
+        self.edit(field, key, Some(value));
+        Ok(())
     }
 
     fn edit(&mut self, field: Field, key: &str, value: Option<&str>) {

@@ -60,6 +60,9 @@ impl From<PayloadError> for rsess_status {
     fn from(error: PayloadError) -> Self {
         match error {
             PayloadError::NotJson => RSESS_ERR_NOT_JSON,
+            PayloadError::TooManyBytes { .. }
+            | PayloadError::TooManyKeys { .. }
+            | PayloadError::TooNested { .. } => RSESS_ERR_TOO_LARGE,
             _ => RSESS_ERR_NOT_A_PAYLOAD,
         }
     }

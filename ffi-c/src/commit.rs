@@ -39,7 +39,8 @@ use crate::status::rsess_status::{self, *};
 ///   there. Send the cookie, and commit again to have it removed: until then whoever has the old
 ///   id gets in
 /// - RSESS_GONE: nothing is saved; the user is logged out, or was away for too long
-/// - RSESS_ERR_TOO_LARGE if it does not fit into a cookie, or into the memory store
+/// - RSESS_ERR_TOO_LARGE if it has more than the limits of the configuration allow, or does not
+///   fit into a cookie, or into the memory store
 /// - RSESS_ERR_STORE_... if it may not be saved. It may be all the same: to commit again does no
 ///   harm
 /// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or `now_unix_ms` is more

@@ -10,14 +10,15 @@
 //! mean together is `engine`'s to check.
 
 use std::ffi::c_char;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use rudder_session_core::cookie::{CookieConfig, SameSite};
 use rudder_session_core::{
-    Durability, FileConfig, Key, LegacyCookies, Lifetime, MemoryConfig, RedisConfig, Timeouts,
-    UnixMillis,
+    Durability, FileConfig, Key, LegacyCookies, Lifetime, Limits, MemoryConfig, RedisConfig,
+    Timeouts, UnixMillis,
 };
 use zeroize::Zeroizing;
 
@@ -88,6 +89,10 @@ pub unsafe extern "C" fn rsess_config_new(config_out: *mut *mut rsess_config) ->
 /// cookie.sameSite      lax, strict, none; lax unless set
 /// cookie.secure        true, false: sent over TLS only; true unless set
 /// cookie.httpOnly      true, false: hidden from scripts; true unless set
+/// limits.maxBytes      bytes that a session may have when it is saved; 16777216 unless set
+/// limits.maxDepth      levels of arrays and objects that a value may have; 10000 unless set, and
+///                      no more
+/// limits.maxKeys       keys that a session may have, flash values included; 10000 unless set
 /// memory.maxBytes      bytes to keep, the least used sessions go first; 67108864 unless set
 /// file.path            the file. Must be set with the driver file
 /// file.durability      immediate, eventual: see rsess_durability; immediate unless set
@@ -182,6 +187,7 @@ pub(crate) struct Settings {
     pub(crate) format: FormatSettings,
     pub(crate) lifetime: Lifetime,
     pub(crate) legacy: LegacyCookies,
+    pub(crate) limits: Limits,
     pub(crate) cookie: CookieConfig,
     pub(crate) memory: MemoryConfig,
     pub(crate) file: FileConfig,
@@ -204,6 +210,7 @@ impl Default for Settings {
             format: FormatSettings::default(),
             lifetime,
             legacy: LegacyCookies::Accept,
+            limits: Limits::default(),
             cookie,
             memory: MemoryConfig::default(),
             file: FileConfig::at(""),
@@ -231,6 +238,9 @@ impl Settings {
             "file.path" => self.file.path = value.into(),
             "format" => self.format.is_v2 = is_v2(value)?,
             "lifetime" => self.lifetime = minutes(key, value)?,
+            "limits.maxBytes" => self.limits.max_bytes = limit(key, value)?,
+            "limits.maxDepth" => self.limits.max_depth = limit(key, value)?,
+            "limits.maxKeys" => self.limits.max_keys = limit(key, value)?,
             "memory.maxBytes" => self.memory.max_bytes = parsed(key, value)?,
             "padTo" => self.format.pad_to = Some(parsed(key, value)?),
             "redis.ca" => self.redis.ca_pem = Some(value.to_owned()),
@@ -274,6 +284,12 @@ impl Settings {
 
 fn parsed<T: FromStr>(key: &str, value: &str) -> Result<T, Failure> {
     value.parse().map_err(|_| refused(key, "must be a number in range, or true or false"))
+}
+
+fn limit(key: &str, value: &str) -> Result<usize, Failure> {
+    let limit: NonZeroUsize =
+        value.parse().map_err(|_| refused(key, "must be a whole number above 0"))?;
+    Ok(limit.get())
 }
 
 fn minutes(key: &str, value: &str) -> Result<Lifetime, Failure> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use rudder_session_core::cookie::SetCookie;
 use rudder_session_core::store::{HashedIds, Metered, StoreFigures};
-use rudder_session_core::{FileStore, MemoryStore, RedisStore, Store, Timeouts};
+use rudder_session_core::{FileStore, Limits, MemoryStore, RedisStore, Store, Timeouts};
 
 use crate::boundary::{Guarded, borrowed, boundary, lend_shared, share, take_back_shared};
 use crate::config::{Driver, Settings, refused, rsess_config};
@@ -167,6 +167,7 @@ pub(crate) struct Parts {
     pub(crate) cookie_name: String,
     pub(crate) set_cookie: SetCookie,
     pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
     pub(crate) place: Place,
 }
 
@@ -219,6 +220,7 @@ impl rsess_engine {
             cookie_name: settings.cookie.name.clone(),
             set_cookie,
             timeouts,
+            limits: settings.limits,
             place,
         }))
     }

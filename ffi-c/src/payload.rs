@@ -130,6 +130,7 @@ pub unsafe extern "C" fn rsess_payload_get(
 /// - RSESS_OK
 /// - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
 /// - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+/// - RSESS_ERR_TOO_LARGE if it has more than 10,000 levels of arrays and objects
 /// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not
 ///   UTF-8
 /// - RSESS_ERR_PANIC
@@ -221,6 +222,7 @@ pub unsafe extern "C" fn rsess_payload_forget(
 /// - RSESS_OK
 /// - RSESS_ERR_NOT_A_PAYLOAD if `payload_json` is not an object whose "id" is a string
 /// - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+/// - RSESS_ERR_TOO_LARGE if it has more than 10,000 levels of arrays and objects
 /// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not
 ///   UTF-8
 /// - RSESS_ERR_PANIC

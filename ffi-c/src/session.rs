@@ -269,6 +269,7 @@ pub unsafe extern "C" fn rsess_session_data(
 /// Returns:
 /// - RSESS_OK
 /// - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+/// - RSESS_ERR_TOO_LARGE if it has more than 10,000 levels of arrays and objects
 /// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not UTF-8
 /// - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
 ///
@@ -359,6 +360,7 @@ pub unsafe extern "C" fn rsess_session_clear(session: *const rsess_session) -> r
 /// Returns:
 /// - RSESS_OK
 /// - RSESS_ERR_NOT_JSON if `value_json` is not one JSON value
+/// - RSESS_ERR_TOO_LARGE if it has more than 10,000 levels of arrays and objects
 /// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, or a text is not UTF-8
 /// - RSESS_ERR_IN_USE, RSESS_ERR_PANIC, RSESS_ERR_POISONED
 ///

@@ -211,6 +211,7 @@ impl State {
         if !self.dirty || is_empty {
             return Ok(self.plan_unchanged(parts, now));
         }
+        parts.limits.check(&self.payload, self.base.as_ref())?;
         parts.timeouts.stamp(&mut self.payload, now);
         match &parts.place {
             Place::Cookie => self.plan_cookie(parts, now),

@@ -45,8 +45,9 @@ pub enum rsess_status {
     RSESS_ERR_NOT_A_PAYLOAD = 3,
     /// The value is not JSON.
     RSESS_ERR_NOT_JSON = 4,
-    /// The payload is larger than the whole store may grow, or the Set-Cookie header that holds
-    /// it than the 4,096 bytes that browsers keep.
+    /// The session has more bytes, keys or levels than its limits allow; or it is larger than the
+    /// whole store may grow, or the Set-Cookie header that holds it than the 4,096 bytes that
+    /// browsers keep. rsess_error_message says which.
     RSESS_ERR_TOO_LARGE = 5,
     /// The store, engine or queue belongs to another process: that from which this one was
     /// forked.

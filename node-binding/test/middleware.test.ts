@@ -290,6 +290,30 @@ onEveryDriver((driver) => {
     assert.deepEqual(removed.session.all(), {})
   })
 
+  // A cookie of the cookie driver names no record.
+  const withRecords = driver.name === 'cookie' ? [] : [driver]
+  for (const { middleware: open } of withRecords) {
+    test('passport CVE-2022-25896: an id that no store knows is not taken over, whoever signed it', async () => {
+      const middleware = open()
+      const mallory = new Browser(middleware)
+      const { session } = await mallory.visit((it) => it.put('mallory', 1))
+      const planted = mallory.cookie
+      await mallory.visit((it) => it.logout())
+
+      const victim = new Browser(middleware, planted)
+      const login = await victim.visit((it) => it.login('alice'))
+      const spy = await new Browser(middleware, planted).visit()
+
+      assert.notEqual(login.session.id(), session.id())
+      assert.notEqual(victim.cookie, planted)
+      assert.deepEqual(spy.session.all(), {})
+      // Nor by a visit that gives the session no other id.
+      const put = await new Browser(middleware, planted).visit((it) => it.put('a', 1))
+      assert.notEqual(put.session.id(), session.id())
+      assert.deepEqual((await new Browser(middleware, planted).visit()).session.all(), {})
+    })
+  }
+
   test('the engine counts what it does', async () => {
     const middleware = driver.middleware()
     const browser = new Browser(middleware)
@@ -300,7 +324,7 @@ onEveryDriver((driver) => {
     await browser.visit((session) => session.regenerate())
 
     const { load, save, regenerate, destroy, store, ...rest } = middleware.engine.stats()
-    assert.deepEqual(rest, { driver: driver.name, addon: nativeStatus() })
+    assert.deepEqual(rest, { driver: driver.name, addon: nativeStatus(), users: null })
     // The cookie driver has no record that could move: it destroys nothing, and saves again.
     const moves = driver.name === 'cookie' ? [3, 2, 0, 1] : [3, 1, 1, 0]
     const counts = [load.calls, save.calls, regenerate.calls, destroy.calls]

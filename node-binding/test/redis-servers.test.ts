@@ -1,54 +1,15 @@
 /** Redis that is more than one server: a cluster, and replicas that must have a write. */
 
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { setImmediate as tick } from 'node:timers/promises'
+import { test } from 'node:test'
 import { SessionConfigError } from '@rudderjs/session-native'
 import { openRedisStore } from '@rudderjs/session-native/native'
-import { closedPort } from './support/misbehaving-server.js'
-import { RedisServer, type RespClient } from './support/redis-server.js'
+import { says, startCluster, startNode } from './support/redis-cluster.js'
 
 const GUARD = { timeout: 60_000 }
 const NOW = Date.now()
 
 const record = (id: string) => `{"id":"${id}","data":{},"flash_next":{}}`
-
-interface Node {
-  port: number
-  client: RespClient
-}
-
-async function startNode(t: TestContext, ...settings: string[]): Promise<Node> {
-  const port = await closedPort()
-  const server = await RedisServer.start('--port', String(port), ...settings)
-  const client = await server.client()
-  t.after(async () => {
-    client.close()
-    await server.stop()
-  })
-  return { port, client }
-}
-
-/** Waits until a report of the server says so. */
-async function says({ client }: Node, command: string[], expected: string): Promise<void> {
-  while (!String(await client.call(...command)).includes(expected)) await tick()
-}
-
-/** Two nodes, which have half of the slots each. */
-async function startCluster(t: TestContext): Promise<[Node, Node]> {
-  const busPorts = [await closedPort(), await closedPort()].map(String) as [string, string]
-  const start = (bus: string) => startNode(t, '--cluster-enabled', 'yes', '--cluster-port', bus)
-  const [one, other] = [await start(busPorts[0]), await start(busPorts[1])]
-  await one.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
-  await other.client.call('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
-  await other.client.call('CLUSTER', 'SET-CONFIG-EPOCH', '2')
-  await one.client.call('CLUSTER', 'MEET', '127.0.0.1', String(other.port), busPorts[1])
-  for (const node of [one, other]) {
-    await says(node, ['CLUSTER', 'INFO'], 'cluster_state:ok')
-    await says(node, ['CLUSTER', 'INFO'], 'cluster_slots_assigned:16384')
-  }
-  return [one, other]
-}
 
 test('sessions are spread over a cluster, of which one node is named', GUARD, async (t) => {
   const [one, other] = await startCluster(t)

@@ -14,6 +14,7 @@ import {
 import { createCodec, openMemoryStore } from '@rudderjs/session-native/native'
 import { indexIdOf } from '../dist/users/names.js'
 import { stopClock } from './support/clock.js'
+import { captureConsole } from './support/console.js'
 import { onEveryDriver } from './support/drivers.js'
 import { Browser, SECRET } from './support/pipeline.js'
 
@@ -76,6 +77,44 @@ onEveryDriver((driver) => {
     assert.equal((await devicesOf(ours)).length, 1)
     const again = await visited(ours, (session) => session.revoke(other.handle))
     assert.equal(again.result, false)
+  })
+
+  test('what the index costs is counted: a read for each request of somebody, a write to sign in', async () => {
+    const middleware = withUsers()
+    const counts = () => {
+      const { load, save } = middleware.engine.stats().users ?? assert.fail('there are users')
+      return [load.calls, save.calls, load.errors + save.errors]
+    }
+
+    await new Browser(middleware).visit()
+    const stranger = counts()
+    const browser = await signedIn(middleware, 'counted')
+    const [loads = 0, saves = 0] = counts()
+    await browser.visit()
+    await browser.visit()
+
+    assert.deepEqual(stranger, [0, 0, 0])
+    assert.ok(loads >= 1 && saves === 1, `${loads} loads, ${saves} saves`)
+    assert.deepEqual(counts(), [loads + 2, saves, 0])
+    const { load } = middleware.engine.stats().users ?? assert.fail('there are users')
+    assert.ok(load.totalMs >= load.maxMs && load.maxMs > 0)
+  })
+
+  test('a call to the index that fails is counted as one', async (t) => {
+    const failing = {
+      load: async () => {
+        throw new SessionStoreError('ERR_SESSION_STORE_TIMEOUT', 'out of time')
+      },
+      create: async () => true,
+      update: async () => true,
+    }
+    captureConsole(t, 'warn')
+    const middleware = withUsers({ store: failing })
+
+    await assert.rejects(signedIn(middleware, 'failing'))
+
+    const { load, save } = middleware.engine.stats().users ?? assert.fail('there are users')
+    assert.deepEqual([load.calls, load.errors, save.calls], [1, 1, 0])
   })
 
   test('to revoke its own handle logs a session out', async () => {

@@ -11,6 +11,7 @@ import { inDevelopment } from './environment.js'
 import { SessionConfigError } from './errors.js'
 import { type FormatConfig, type ResolvedFormat, resolveFormat } from './format-config.js'
 import { readKeys, type SecretSource, type SessionKey } from './keys.js'
+import { type LimitsConfig, resolveLimits } from './limits.js'
 import { flag, invalid, oneOf, positiveInteger, shown } from './refusals.js'
 import { expiresAtMs, ttlSecondsOf } from './time.js'
 import { type ResolvedUsers, resolveUsers, type UsersConfig } from './users/config.js'
@@ -96,6 +97,8 @@ interface CommonConfig extends FormatConfig {
   memory?: MemoryConfig
   /** Wanted by the `file` driver. */
   file?: FileConfig | undefined
+  /** What a session may have when it is saved. */
+  limits?: LimitsConfig | undefined
   /** Default `guest`. */
   onStoreFailure?: OnStoreFailure
   /**
@@ -153,6 +156,7 @@ export interface ResolvedConfig extends Omit<SessionConfig, 'format' | 'users'>,
   memory: Required<MemoryConfig>
   /** Always there with the `file` driver. */
   file: Required<FileConfig> | undefined
+  limits: Required<LimitsConfig>
   onStoreFailure: OnStoreFailure
   lastWriteWins: boolean
   rejectLegacyCookies: boolean
@@ -211,6 +215,7 @@ export function resolveConfig(config: SessionConfig, storeEmpty: boolean): Resol
     redis: config.driver === 'redis' ? resolveRedis(config.redis ?? {}) : undefined,
     memory: resolveMemory(config.memory ?? {}),
     file: needsFile(config) ? resolveFile(config.file) : undefined,
+    limits: resolveLimits(config.limits ?? {}),
     onStoreFailure,
     lastWriteWins: flag('lastWriteWins', config.lastWriteWins ?? false),
     rejectLegacyCookies: flag('rejectLegacyCookies', config.rejectLegacyCookies ?? false),

@@ -74,7 +74,7 @@ export function startSession(
   const start = (session: SessionInstance) => {
     if (engine.userBinding !== null) noteUserAgent(session, req.headers['user-agent'])
     if (session.isDirty() && isUpgrade(req.headers.upgrade)) leaveAsItIs(session)
-    holdResponse(res, engine.config.cacheHeaders, () => closeSession(session))
+    holdResponse(res, engine.config, () => closeSession(session))
     started(session)
   }
   let opened: SessionInstance | Promise<SessionInstance>

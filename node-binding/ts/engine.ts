@@ -7,12 +7,14 @@
  */
 
 import type { DriverName, ResolvedConfig } from './config.js'
+import type { OperationStats } from './counter.js'
 import { CookieDriver, FileDriver, MemoryDriver, RedisDriver, StoreDriver } from './driver.js'
 import { idMaker } from './ids.js'
 import type { NativeStatus } from './load.js'
-import { Meter, type OperationStats, type OwnDriver } from './meter.js'
+import { Meter, type OwnDriver } from './meter.js'
 import { nativeStatus, type StoreStats } from './native.js'
-import { openIndexes } from './users/indexes.js'
+import { type Indexes, openIndexes } from './users/indexes.js'
+import type { IndexStats } from './users/metered-index.js'
 import type { UserBinding } from './users/session-user.js'
 import type { UserSessions } from './users/user-sessions.js'
 
@@ -28,6 +30,11 @@ export interface EngineStats {
   destroy: OperationStats
   /** The store's own counters; `null` for the `cookie` driver, which has no store. */
   store: StoreStats | null
+  /**
+   * Calls to the store that has the indexes of users; `null` without `users`. If it is the store
+   * of the sessions, `store` counts these calls, too.
+   */
+  users: IndexStats | null
 }
 
 /** What stands behind one middleware. */
@@ -42,7 +49,7 @@ export class SessionEngine {
   /** @internal How the sessions take part in `users`. */
   readonly userBinding: UserBinding | null
   readonly #meter: Meter
-  readonly #closeIndexes: () => void
+  readonly #indexes: Indexes
   #closed = false
 
   /**
@@ -57,9 +64,8 @@ export class SessionEngine {
     this.#store = driver instanceof StoreDriver ? driver : null
     this.#meter = new Meter(config.driver)
     this.driver = this.#meter.wrap(driver)
-    const { binding, close } = openIndexes(config, this.#store)
-    this.userBinding = binding
-    this.#closeIndexes = close
+    this.#indexes = openIndexes(config, this.#store)
+    this.userBinding = this.#indexes.binding
   }
 
   /** The sessions of all users, for administrators; `null` without `users`. */
@@ -78,6 +84,7 @@ export class SessionEngine {
       regenerate: regenerate.stats,
       destroy: destroy.stats,
       store: this.#store?.stats() ?? null,
+      users: this.#indexes.stats(),
     }
   }
 
@@ -98,7 +105,7 @@ export class SessionEngine {
    */
   close(): void {
     this.#closed = true
-    this.#closeIndexes()
+    this.#indexes.close()
     this.#store?.close()
   }
 

@@ -5,6 +5,7 @@
  *     SessionConfigError     the caller's configuration; thrown while constructing
  *     SessionPayloadError    the caller's data; thrown while saving
  *     SessionCookieSizeError the caller's data is more than a cookie can hold
+ *     SessionLimitError      the caller's data is more than the configuration allows
  *     SessionStoreError      the system: Redis, the network, a full queue; has status 503
  *     SessionNativeError     the addon is missing, or does not fit this platform
  *     SessionUsersError      a sign-in that cannot be: too many sessions, or no key of a user
@@ -72,6 +73,36 @@ export class SessionCookieSizeError extends SessionError {
     this.sizeBytes = sizeBytes
     this.limitBytes = limitBytes
     this.largestKey = largestKey
+  }
+}
+
+/**
+ * The session has more of something than `limits` allows, and was not saved. What was saved
+ * before is as it was, and so is the visitor's cookie.
+ */
+export class SessionLimitError extends SessionError {
+  /** The limit's name in the configuration. */
+  readonly option: 'limits.maxBytes' | 'limits.maxDepth' | 'limits.maxKeys'
+  readonly limit: number
+  /** How many bytes, levels or keys it has; `null` if it has more levels than can be written. */
+  readonly found: number | null
+
+  constructor(
+    option: 'maxBytes' | 'maxDepth' | 'maxKeys',
+    limit: number,
+    found: number | null,
+    options?: ErrorOptions,
+  ) {
+    const what = { maxBytes: 'bytes', maxDepth: 'levels of nesting', maxKeys: 'keys' }[option]
+    super(
+      'ERR_SESSION_LIMIT',
+      `[Rudder][session] The session has ${found ?? 'too many'} ${what}, and limits.${option} ` +
+        `is ${limit}.`,
+      options,
+    )
+    this.option = `limits.${option}`
+    this.limit = limit
+    this.found = found
   }
 }
 

@@ -12,6 +12,7 @@
  */
 
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
+import type { ResolvedConfig } from './config.js'
 import { reportSaveFailure } from './request.js'
 import { appendToNode } from './set-cookie.js'
 
@@ -23,7 +24,7 @@ import { appendToNode } from './set-cookie.js'
  */
 export function holdResponse(
   res: ServerResponse,
-  cacheHeaders: boolean,
+  config: ResolvedConfig,
   close: () => string | null | Promise<string | null>,
 ): void {
   const { writeHead, write, end, flushHeaders, setHeader, appendHeader, removeHeader } = res
@@ -81,7 +82,7 @@ export function holdResponse(
       res.statusCode = sentStatus
       Object.assign(res, { setHeader, appendHeader, removeHeader })
     }
-    if (text !== null) appendCookie(res, text, cacheHeaders)
+    if (text !== null) appendCookie(res, text, config)
   }
 
   function replay(text: string | null): void {
@@ -167,11 +168,11 @@ function fieldsOf(headers: unknown): Iterable<[string, OutgoingHttpHeader]> {
   return fields.values()
 }
 
-function appendCookie(res: ServerResponse, text: string, cacheHeaders: boolean): void {
+function appendCookie(res: ServerResponse, text: string, config: ResolvedConfig): void {
   try {
-    appendToNode(res, text, cacheHeaders)
+    appendToNode(res, text, config.cacheHeaders)
   } catch (error) {
     // Something has gone out past this module.
-    reportSaveFailure(error)
+    reportSaveFailure(error, config)
   }
 }

@@ -10,7 +10,7 @@
  */
 
 import type { Context, MiddlewareHandler } from 'hono'
-import { resolveConfig, type SessionOptions, withDefaults } from './config.js'
+import { type ResolvedConfig, resolveConfig, type SessionOptions, withDefaults } from './config.js'
 import { SessionEngine } from './engine.js'
 import {
   closeSession,
@@ -64,7 +64,7 @@ export function session(options: SessionOptions): SessionHandler {
     } finally {
       const saved = closeSession(session)
       const text = saved instanceof Promise ? await saved : saved
-      if (text !== null) appendCookie(c, text, engine.config.cacheHeaders)
+      if (text !== null) appendCookie(c, text, engine.config)
     }
   }
 
@@ -72,34 +72,34 @@ export function session(options: SessionOptions): SessionHandler {
 }
 
 /** Adds one `Set-Cookie`, next to those that the handler has set. */
-function appendCookie(c: Context, text: string, cacheHeaders: boolean): void {
+function appendCookie(c: Context, text: string, config: ResolvedConfig): void {
   if (!c.finalized) {
     // An error page is still to be made, of these headers and its own.
     c.header('Set-Cookie', text, { append: true })
-    if (cacheHeaders) c.header('Cache-Control', 'private, no-store')
+    if (config.cacheHeaders) c.header('Cache-Control', 'private, no-store')
     return
   }
   try {
-    appendSetCookie({ raw: c }, text, cacheHeaders)
+    appendSetCookie({ raw: c }, text, config.cacheHeaders)
   } catch {
-    replaceResponse(c, text, cacheHeaders)
+    replaceResponse(c, text, config)
   }
 }
 
 /** For responses whose headers cannot change: `Response.redirect()`, and what `fetch` answers. */
-function replaceResponse(c: Context, text: string, cacheHeaders: boolean): void {
+function replaceResponse(c: Context, text: string, config: ResolvedConfig): void {
   const { body, status, statusText, headers } = c.res
   try {
     const copy = new Response(body, { status, statusText, headers: new Headers(headers) })
     copy.headers.append('Set-Cookie', text)
-    if (cacheHeaders) keepFromOthers(copy.headers, true)
+    if (config.cacheHeaders) keepFromOthers(copy.headers, true)
     // Hono merges the headers of a response that is replaced into the new one, and by that
     // loses the cookies of the new one. So there is none to merge.
     c.res = undefined
     c.res = copy
   } catch (error) {
     // Response.error() and upgrades have a status that no copy can have.
-    reportSaveFailure(error)
+    reportSaveFailure(error, config)
   }
 }
 

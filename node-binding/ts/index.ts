@@ -16,6 +16,7 @@ export type {
   SessionConfig,
   SessionOptions,
 } from './config.js'
+export type { OperationStats } from './counter.js'
 export type { OperationName, SessionFailure, SessionOperation } from './diagnostics.js'
 export {
   CookieDriver,
@@ -29,13 +30,14 @@ export {
   SessionConfigError,
   SessionCookieSizeError,
   SessionError,
+  SessionLimitError,
   SessionNativeError,
   SessionPayloadError,
   SessionStoreError,
   SessionUsersError,
 } from './errors.js'
+export type { LimitsConfig } from './limits.js'
 export type { NativeStatus } from './load.js'
-export type { OperationStats } from './meter.js'
 export {
   type SessionMiddlewareHandler,
   type SessionRequest,
@@ -51,6 +53,7 @@ export type { CookieResponse } from './set-cookie.js'
 export type { IndexStoreConfig, UsersConfig } from './users/config.js'
 export { deviceLabel } from './users/device-label.js'
 export type { IndexStore } from './users/index-records.js'
+export type { IndexStats } from './users/metered-index.js'
 export type { UserKey } from './users/names.js'
 export type { SessionDevice } from './users/session-user.js'
 export type { Device, UserSessions, WhenFull } from './users/user-sessions.js'

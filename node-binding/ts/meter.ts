@@ -5,6 +5,7 @@
  */
 
 import type { DriverName } from './config.js'
+import { Counter } from './counter.js'
 import { type OperationName, publishEnd, publishFailure } from './diagnostics.js'
 import {
   COMMIT,
@@ -16,15 +17,6 @@ import {
   type TextDriver,
 } from './driver.js'
 import { isFresh } from './payload.js'
-
-/** How often a driver was called, and how long it took as a request saw it. */
-export interface OperationStats {
-  calls: number
-  /** How many of them failed. */
-  errors: number
-  totalMs: number
-  maxMs: number
-}
 
 /** The drivers of this package. */
 export type OwnDriver = EncodingDriver | RecordDriver
@@ -75,70 +67,22 @@ export class Meter {
   }
 }
 
-/** The calls of one kind. */
-class Operation {
+/** The calls of one kind, each of which is published. */
+class Operation extends Counter {
   readonly #driver: DriverName
   readonly #name: OperationName
-  readonly #stats: OperationStats = { calls: 0, errors: 0, totalMs: 0, maxMs: 0 }
 
   constructor(driver: DriverName, name: OperationName) {
+    super()
     this.#driver = driver
     this.#name = name
   }
 
-  get stats(): OperationStats {
-    return { ...this.#stats }
+  protected override ended(durationMs: number, done: boolean): void {
+    publishEnd(this.#name, this.#driver, durationMs, done)
   }
 
-  /**
-   * What `call` answers, at once or later as it does.
-   *
-   * @param isDone Whether there was anything to do it to, by the answer.
-   */
-  timed<T>(call: () => T, isDone: (answer: Awaited<T>) => boolean = isThere): T {
-    const startMs = performance.now()
-    let answer: T
-    try {
-      answer = call()
-    } catch (error) {
-      this.#failed(startMs, error)
-      throw error
-    }
-    if (answer instanceof Promise) {
-      return answer.then(
-        (it) => {
-          this.#ended(startMs, isDone(it))
-          return it
-        },
-        (error) => {
-          this.#failed(startMs, error)
-          throw error
-        },
-      ) as T
-    }
-    this.#ended(startMs, isDone(answer as Awaited<T>))
-    return answer
+  protected override failed(durationMs: number, error: unknown): void {
+    publishFailure(this.#name, this.#driver, durationMs, error)
   }
-
-  #ended(startMs: number, done: boolean): void {
-    publishEnd(this.#name, this.#driver, this.#count(startMs), done)
-  }
-
-  #failed(startMs: number, error: unknown): void {
-    this.#stats.errors += 1
-    publishFailure(this.#name, this.#driver, this.#count(startMs), error)
-  }
-
-  #count(startMs: number): number {
-    const ms = performance.now() - startMs
-    this.#stats.calls += 1
-    this.#stats.totalMs += ms
-    if (ms > this.#stats.maxMs) this.#stats.maxMs = ms
-    return ms
-  }
-}
-
-/** Drivers answer `null` where there is no such session or none any more. */
-function isThere(answer: unknown): boolean {
-  return answer !== null
 }

@@ -6,7 +6,7 @@
  * a session or for a cookie does not get one.
  */
 
-import { resolveConfig, type SessionConfig } from './config.js'
+import { type ResolvedConfig, resolveConfig, type SessionConfig } from './config.js'
 import { SessionEngine } from './engine.js'
 import {
   closeSession,
@@ -65,7 +65,7 @@ export function sessionMiddleware(config: SessionConfig): SessionMiddlewareHandl
     } finally {
       const saved = closeSession(session)
       const text = saved instanceof Promise ? await saved : saved
-      if (text !== null) appendCookie(res, text, engine.config.cacheHeaders)
+      if (text !== null) appendCookie(res, text, engine.config)
     }
   }
 
@@ -80,12 +80,12 @@ function isThenable(value: unknown): boolean {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
-function appendCookie(res: CookieResponse, text: string, cacheHeaders: boolean): void {
+function appendCookie(res: CookieResponse, text: string, config: ResolvedConfig): void {
   try {
-    appendSetCookie(res, text, cacheHeaders)
+    appendSetCookie(res, text, config.cacheHeaders)
   } catch (error) {
     // Headers that cannot change.
-    reportSaveFailure(error)
+    reportSaveFailure(error, config)
   }
 }
 

@@ -13,10 +13,13 @@ export class NestedChanges {
     this.#texts.set(key, { value, text: textOf(value) })
   }
 
-  /** Warns of each key whose value looks otherwise by now, once in the life of the process. */
+  /**
+   * Warns of each key whose value looks otherwise by now, once in the life of the process, and of
+   * no more keys than a programmer would have made.
+   */
   warn(): void {
     for (const [key, { value, text }] of this.#texts) {
-      if (warned.has(key) || textOf(value) === text) continue
+      if (warned.has(key) || warned.size === MAX_KEYS || textOf(value) === text) continue
       warned.add(key)
       console.warn(
         `[Rudder][session] The value of ${JSON.stringify(key)} was changed in place, and is not ` +
@@ -36,3 +39,5 @@ function textOf(value: object): string | undefined {
 }
 
 const warned = new Set<string>()
+
+const MAX_KEYS = 100

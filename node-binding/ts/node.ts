@@ -13,6 +13,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { SessionOptions } from './config.js'
 import { connectMiddleware } from './connect.js'
 import type { SessionEngine } from './engine.js'
+import { Seldom } from './seldom.js'
 import type { SessionInstance } from './session-instance.js'
 
 export type { ConnectMiddleware as SessionHandler } from './connect.js'
@@ -37,6 +38,7 @@ export function withSession(
   handler: (req: SessionRequest, res: ServerResponse) => unknown,
 ): SessionListener {
   const middleware = connectMiddleware(options)
+  const failures = new Seldom(10)
 
   function listener(req: IncomingMessage, res: ServerResponse): void {
     middleware(req, res, async (error) => {
@@ -44,7 +46,7 @@ export function withSession(
         if (error !== undefined) throw error
         await handler(req as SessionRequest, res)
       } catch (error) {
-        console.error('[Rudder] A request handler failed.', error)
+        failures.tell((note) => console.error(`[Rudder] A request handler failed.${note}`, error))
         answerFailure(res, error)
       }
     })

@@ -11,8 +11,10 @@ import type { SessionEngine } from './engine.js'
 import { SessionStoreError } from './errors.js'
 import { LazyPayload } from './lazy-payload.js'
 import { isDue } from './rolling.js'
+import { seldomFor } from './seldom.js'
 import type { Outdated } from './session-codec.js'
 import {
+  configOf,
   inheritFlash,
   isNew,
   putStamp,
@@ -77,7 +79,7 @@ export function leaveAsItIs(session: SessionInstance): void {
  */
 export function closeSession(session: SessionInstance): string | null | Promise<string | null> {
   const failed = (error: unknown) => {
-    reportSaveFailure(error)
+    reportSaveFailure(error, configOf(session))
     return session.unsentCookie
   }
   try {
@@ -161,21 +163,19 @@ function withoutStore(engine: SessionEngine, error: unknown): SessionInstance {
   return SessionInstance.unavailable(driver, config, error)
 }
 
-export function reportSaveFailure(error: unknown): void {
+/** @param config Whose: each engine has lines of its own. */
+export function reportSaveFailure(error: unknown, config: object): void {
   const saved = error instanceof SessionStoreError && error.saved
-  console.error(saved ? OLD_REMAINS : NOT_SAVED, error)
+  const text = saved ? OLD_REMAINS : NOT_SAVED
+  saveFailures(config).tell((note) => console.error(text + note, error))
 }
 
-/** One line a minute for each engine: an outage meets every request. */
-function warnOutage(engine: SessionEngine, error: SessionStoreError): void {
-  const now = performance.now()
-  const last = lastWarning.get(engine)
-  if (last !== undefined && now - last < WARNING_INTERVAL_MS) return
-  lastWarning.set(engine, now)
-  console.warn(
+/** An outage meets every request. */
+function warnOutage({ config }: SessionEngine, { code, message }: SessionStoreError): void {
+  const text =
     '[Rudder] The session store is out of reach; requests run as guests and save nothing ' +
-      `(${error.code}: ${error.message}).`,
-  )
+    `(${code}: ${message}).`
+  outages(config).tell((note) => console.warn(text + note))
 }
 
 const NOT_SAVED =
@@ -185,6 +185,5 @@ const OLD_REMAINS =
   '[Rudder] session.save() failed to remove the record under the old id, which may still be ' +
   'there; the session has its new id.'
 
-const lastWarning = new WeakMap<SessionEngine, number>()
-
-const WARNING_INTERVAL_MS = 60_000
+const saveFailures = seldomFor(10)
+const outages = seldomFor(1)

@@ -25,6 +25,7 @@ import {
 import { SessionStoreError, SessionUsersError } from './errors.js'
 import { idMaker } from './ids.js'
 import { LazyPayload } from './lazy-payload.js'
+import { limitedText } from './limits.js'
 import { NestedChanges } from './nested-changes.js'
 import { freshPayload, type SessionPayload, type SessionRecord } from './payload.js'
 import type { KnownKey, SessionData, ValueOf } from './session-data.js'
@@ -40,6 +41,7 @@ let leaveFlash: (session: SessionInstance) => void
 let renew: (session: SessionInstance, moves: boolean) => void
 let setUser: (session: SessionInstance, user: SessionUser) => void
 let getUser: (session: SessionInstance) => SessionUser | null
+let getConfig: (session: SessionInstance) => SessionConfig
 let hasNoRecord: (session: SessionInstance) => boolean
 
 /** The session of the current request. */
@@ -436,6 +438,7 @@ export class SessionInstance {
       session.#user = user
     }
     getUser = (session) => session.#user
+    getConfig = (session) => session.#config
     hasNoRecord = (session) => session.#payload.isFresh
   }
 
@@ -501,7 +504,11 @@ export class SessionInstance {
   }
 
   #toText(): string {
-    const text = this.#payload.toText(this.#flashNext)
+    const text = limitedText(
+      () => this.#payload.toText(this.#flashNext),
+      this.#config.limits,
+      () => (this.#savedAs ?? this.#payload.record)?.text ?? null,
+    )
     const stamped = this.#stamp === null ? text : this.#stamp.addTo(text)
     return this.#user === null ? stamped : this.#user.addTo(stamped)
   }
@@ -640,6 +647,11 @@ export function renewSession(session: SessionInstance, moves: boolean): void {
 /** Passes the flash of the previous request on, which by itself is no reason to save. */
 export function inheritFlash(session: SessionInstance): void {
   leaveFlash(session)
+}
+
+/** The configuration of the engine that it is a session of. */
+export function configOf(session: SessionInstance): SessionConfig {
+  return getConfig(session)
 }
 
 /** Where `@rudderjs/auth` looks for the user. */

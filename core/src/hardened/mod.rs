@@ -211,7 +211,8 @@ impl HardenedCodec {
         expire(kind, out, now)?;
         out.truncate(body_len);
         if envelope::canonical_body(out).is_none() {
-            let text = str::from_utf8(out).map_err(|_| DecodeError::Malformed)?;
+            // Another spelling. What is not UTF-8 becomes U+FFFD, as in v1.
+            let text = String::from_utf8_lossy(out).into_owned();
             let payload = Payload::parse(text).map_err(|_| DecodeError::Malformed)?;
             out.clear();
             out.extend_from_slice(payload.as_json().as_bytes());

@@ -263,12 +263,29 @@ fn keys_that_share_an_id_are_all_tried() {
 #[test]
 fn what_a_key_signed_that_is_no_payload_is_malformed() {
     let codec = signing(&[SECRET]);
-    for body in [&b"[]"[..], b"{}", b"", b"{\"id\":1}", b"{\"id\":\"\xff\" }", b"x"] {
+    for body in [&b"[]"[..], b"{}", b"", b"{\"id\":1}", b"{\"id\":\"\xff\"", b"x"] {
         let mut value = String::new();
         let trailer = layout::trailer(NOW, codec.primary.id);
         append_signed(&codec.primary.payload, Kind::Payload, body, trailer, &mut value);
 
         assert_eq!(codec.decode(&value, NOW), Err(DecodeError::Malformed));
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_read_as_in_v1_however_the_payload_is_spelled() {
+    let codec = signing(&[SECRET]);
+    let read = Payload::parse("{\"id\":\"a\u{fffd}\"}").expect("a payload");
+    for body in [
+        &b"{\"id\":\"a\xff\",\"data\":{},\"flash_next\":{}}"[..],
+        b"{\"id\":\"a\xff\" }",
+        b"{\"data\":null,\"id\":\"a\xff\"}",
+    ] {
+        let mut value = String::new();
+        let trailer = layout::trailer(NOW, codec.primary.id);
+        append_signed(&codec.primary.payload, Kind::Payload, body, trailer, &mut value);
+
+        assert_eq!(codec.decode(&value, NOW), Ok((read.clone(), Origin::Primary)));
     }
 }
 

@@ -4,6 +4,7 @@ mod calls;
 mod files;
 mod formats;
 mod layout;
+mod limits;
 mod pointers;
 mod queues;
 #[path = "../../tests/redis_server/mod.rs"]

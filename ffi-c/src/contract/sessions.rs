@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rudder_session_core::cookie::{CookieConfig, SetCookie};
 use rudder_session_core::store::{Reply, Request};
 use rudder_session_core::{
-    CookieCodec, KeyRing, LegacyCookies, Lifetime, Store, StoreError, Timeouts, UnixMillis,
+    CookieCodec, KeyRing, LegacyCookies, Lifetime, Limits, Store, StoreError, Timeouts, UnixMillis,
 };
 
 use super::calls::{c, filled, written};
@@ -101,6 +101,7 @@ impl CEngine {
             cookie_name: "sid".to_owned(),
             set_cookie: SetCookie::new(&config, lifetime).expect("legal"),
             timeouts: Timeouts::idle(lifetime),
+            limits: Limits::default(),
             place: Place::Store(HomeStore::new(Box::new(store), Home::of_the_first())),
         }))))
     }
@@ -155,7 +156,7 @@ impl CSession {
         unsafe { rsess_session_put(self.0, key, key_len, value, len) }
     }
 
-    fn flash(&self, key: &str, value: &str) -> rsess_status {
+    pub(super) fn flash(&self, key: &str, value: &str) -> rsess_status {
         let ((key, key_len), (value, len)) = (c(key), c(value));
         // SAFETY: session and texts are alive.
         unsafe { rsess_session_flash(self.0, key, key_len, value, len) }
@@ -198,7 +199,7 @@ impl CSession {
         unsafe { rsess_session_regenerate(self.0) }
     }
 
-    fn destroy(&self) -> rsess_status {
+    pub(super) fn destroy(&self) -> rsess_status {
         // SAFETY: the session is alive.
         unsafe { rsess_session_destroy(self.0) }
     }

@@ -21,6 +21,7 @@ import type { HardenedOptions, OutdatedValue } from '../../native.js'
 import { findCookie } from '../cookie-header.js'
 import { SessionPayloadError } from '../errors.js'
 import { isHardenedId } from '../ids.js'
+import { isIndexId } from '../users/names.js'
 import { checkInstant, checkPayload, misuse } from './arguments.js'
 import { bytesOf, checkSecret, FallbackCodec } from './codec.js'
 import { isRecordId, readPayload } from './payload.js'
@@ -115,7 +116,8 @@ export class FallbackHardenedCodec {
     if (!cookieValue.startsWith(TAGS.id)) {
       if (!this.#acceptsV1(cookieValue, now)) return null
       const text = this.#v1.verify(cookieValue)
-      return text === null || !isRecordId(text) ? null : { text, isV1: true }
+      const isOurs = text !== null && isRecordId(text) && !isIndexId(text)
+      return isOurs ? { text, isV1: true } : null
     }
     const opened = this.#open('id', cookieValue, now)
     if (opened?.body.length !== ID_LENGTH) return null

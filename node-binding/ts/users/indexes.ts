@@ -6,6 +6,7 @@ import { type OpenStore, openFileStore, openMemoryStore, openRedisStore } from '
 import { ttlSecondsOf } from '../time.js'
 import { type IndexStoreConfig, isOpenStore } from './config.js'
 import type { IndexStore } from './index-records.js'
+import { type IndexStats, MeteredIndex } from './metered-index.js'
 import type { UserBinding } from './session-user.js'
 import { UserSessions } from './user-sessions.js'
 
@@ -14,6 +15,8 @@ export interface Indexes {
   /** `null` without `users`. */
   binding: UserBinding | null
   close: () => void
+  /** `null` without `users`. */
+  stats: () => IndexStats | null
 }
 
 /** @param sessions What has the store of the sessions; `null` if there is none. */
@@ -22,23 +25,25 @@ export function openIndexes(
   sessions: { store: IndexStore } | null,
 ): Indexes {
   const nothing = () => {}
-  if (users === undefined) return { binding: null, close: nothing }
+  if (users === undefined) return { binding: null, close: nothing, stats: () => null }
   const { key, store: wanted, maxSessions, whenFull, seenEverySeconds, checkEverySeconds } = users
   const opened = wanted && !isOpenStore(wanted) ? openStore(wanted) : null
   const given = wanted && isOpenStore(wanted) ? wanted : undefined
   const store = opened?.store ?? given ?? sessions?.store
   if (store === undefined) throw new TypeError('The cookie driver was let pass without a store.')
+  const metered = new MeteredIndex(store)
   const lifetimeSeconds = ttlSecondsOf(lifetime)
   const rules = { lifetimeSeconds, maxSessions, whenFull, seenEverySeconds, checkEverySeconds }
   return {
     binding: {
-      sessions: new UserSessions(store, rules),
+      sessions: new UserSessions(metered, rules),
       key: key === false ? null : key,
       // A verdict may have been old when it was taken. Together they are half of the margin for
       // which the end of a session is remembered after the last that can be left of it.
       checkedForSeconds: seenEverySeconds - checkEverySeconds,
     },
     close: () => opened?.release(),
+    stats: () => metered.stats(),
   }
 }
 

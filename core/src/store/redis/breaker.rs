@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
-use crate::events;
+use crate::events::{self, Seldom};
 
 /// Faults in a row after which the server counts as down.
 const FAULTS: u32 = 20;
@@ -29,6 +29,9 @@ pub(super) struct Breaker {
     next_probe: AtomicU64,
     /// Calls that were refused without asking the server.
     refusals: AtomicU64,
+    /// A server may come and go all day.
+    told_down: Seldom,
+    told_back: Seldom,
 }
 
 impl Breaker {
@@ -38,6 +41,8 @@ impl Breaker {
             faults: AtomicU32::new(0),
             next_probe: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
+            told_down: Seldom::new(),
+            told_back: Seldom::new(),
         }
     }
 
@@ -77,7 +82,7 @@ impl Breaker {
                 if self.faults.fetch_add(1, Ordering::Relaxed) + 1 == FAULTS {
                     let next = self.millis(now()) + PROBE_EVERY.as_millis() as u64;
                     self.next_probe.store(next, Ordering::Relaxed);
-                    events::breaker_opened(error);
+                    events::breaker_opened(&self.told_down, error);
                 }
             }
             // Says nothing about the server.
@@ -86,7 +91,7 @@ impl Breaker {
             _ if self.faults.load(Ordering::Relaxed) == 0 => {}
             _ => {
                 if self.faults.swap(0, Ordering::Relaxed) >= FAULTS {
-                    events::breaker_closed();
+                    events::breaker_closed(&self.told_back);
                 }
             }
         }
