@@ -65,6 +65,10 @@ test-mutations: redis-server addon ts ## Take one defence away at a time, in a c
 test-c-threads: c-tools ## Run threads through the C functions under ThreadSanitizer (OPERATIONS=20000)
 	sh ffi-c/tests/tsan/run.sh
 
+.PHONY: test-miri
+test-miri: ## Run the unit tests of the C library in Miri, of a nightly toolchain (MIRI=contract::queues)
+	sh ffi-c/tests/miri/run.sh $(MIRI)
+
 .PHONY: test-node
 test-node: redis-server addon ts $(NODE_VERSIONS_STAMP) ## Run the tests of the addon, the fallback and the TypeScript on Node 20, 22 and 24
 	cd $(NODE) && npm run test:nodes
