@@ -317,6 +317,25 @@ fn a_session_in_which_nothing_was_put_leaves_no_trace() {
 }
 
 #[test]
+fn a_flood_of_strangers_is_stored_nowhere_and_no_store_is_asked() {
+    with_every_engine(|driver, engine| {
+        for n in 0..10_000 {
+            let header = match n % 3 {
+                0 => String::new(),
+                1 => format!("sid={n}.{n:043}"),
+                _ => format!("sid=v2i.{n}"),
+            };
+            let session = engine.load(&header, 0).expect("a session");
+            assert_eq!(session.commit(0), (RSESS_OK, Some(String::new())), "{driver}");
+        }
+        let figures = engine.figures();
+        let asked =
+            figures.load.calls + figures.create.calls + figures.save.calls + figures.touch.calls;
+        assert_eq!(asked + figures.replace.calls, 0, "{driver}");
+    });
+}
+
+#[test]
 fn flash_is_there_for_the_next_request_and_gone_after_it_unless_it_is_kept() {
     with_every_engine(|driver, engine| {
         let first = engine.load("", 0).expect("a session");
