@@ -963,8 +963,8 @@ enum rsess_status rsess_engine_figures(const struct rsess_engine *engine,
  * With users the list of its user is asked, too. A session that has been ended leads to none: its
  * record is removed, and the session is fresh.
  *
- * Blocks with the drivers file and redis, and with such a store of users, as the store does; see rsess_queue_load for a caller
- * that must not.
+ * Blocks with the drivers file and redis, and with such a store of users, as the store does; see
+ * rsess_queue_load for a caller that must not.
  *
  * On RSESS_OK, `*session_out` is a new session, which the caller owns and hands to
  * rsess_session_free. It has a share of the engine. On an error `*error_out` says what went
@@ -1260,8 +1260,8 @@ enum rsess_status rsess_session_keep(const struct rsess_session *session,
 enum rsess_status rsess_session_regenerate(const struct rsess_session *session);
 
 /**
- * Has the next commit end the session: it removes the record, and gives the header that makes
- * the browser forget the cookie. What is put in the meantime is lost. If somebody is signed in, the
+ * Has the next commit end the session: it removes the record, and gives the header that makes the
+ * browser forget the cookie. What is put in the meantime is lost. If somebody is signed in, the
  * commit takes the session out of the user's list first.
  *
  * With the driver cookie there is no record: a copy of the cookie stays good until its expiry,
@@ -1287,13 +1287,13 @@ enum rsess_status rsess_session_destroy(const struct rsess_session *session);
  * which the first 64 characters are kept; it may be empty.
  *
  * From now on each load asks the list, and each commit of a session that was loaded some
- * users.seenEverySeconds ago. If somebody was signed in to the session already, that ends. Until it
- * is committed, the new place in the list is that of no cookie: if the commit fails and is not
+ * users.seenEverySeconds ago. If somebody was signed in to the session already, that ends. Until
+ * it is committed, the new place in the list is that of no cookie: if the commit fails and is not
  * done again, it stays there until the lifetime is over. rsess_session_clear does not sign out.
  *
  * The list has no session ids, and is no part of the session's data. Node's package knows the user
- * by the data, too, unless users.key is false there: put "auth_user_id" beside, and forget it after
- * rsess_session_sign_out, if both serve the same sessions.
+ * by the data, too, unless users.key is false there: put "auth_user_id" beside, and forget it
+ * after rsess_session_sign_out, if both serve the same sessions.
  *
  * Blocks as rsess_session_load, for some three steps of the store. So do all that follow; an event
  * loop calls them on another thread. `now_unix_ms` is milliseconds since the Unix epoch.
@@ -1332,8 +1332,8 @@ enum rsess_status rsess_session_sign_in(const struct rsess_session *session,
  * user's is the caller's to forget. If there is none left, the commit gives the header that makes
  * the browser forget the cookie.
  *
- * For a logout that leaves nothing rsess_session_destroy and a commit do. Nothing happens if nobody
- * is signed in. A copy of the old cookie is refused, with the driver cookie, too.
+ * For a logout that leaves nothing rsess_session_destroy and a commit do. Nothing happens if
+ * nobody is signed in. A copy of the old cookie is refused, with the driver cookie, too.
  *
  * Returns:
  * - RSESS_OK
@@ -1370,8 +1370,8 @@ enum rsess_status rsess_session_sign_out(const struct rsess_session *session,
  * - RSESS_OK
  * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
  * - RSESS_ERR_STORE_... if the store cannot say
- * - RSESS_ERR_INVALID_ARGUMENT if `session` or `devices_out` is NULL, or `now_unix_ms` is more than
- *   8,640,000,000,000,000
+ * - RSESS_ERR_INVALID_ARGUMENT if `session` or `devices_out` is NULL, or `now_unix_ms` is more
+ *   than 8,640,000,000,000,000
  * - RSESS_ERR_IN_USE, RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
  *
  * # Safety
@@ -1417,8 +1417,8 @@ enum rsess_status rsess_session_revoke(const struct rsess_session *session,
  * Ends all sessions of the user who is signed in to a session, but this one: "log out everywhere
  * else". They are over when they are next loaded.
  *
- * On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in, or
- * this session has been ended itself in the meantime.
+ * On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in,
+ * or this session has been ended itself in the meantime.
  *
  * Returns:
  * - RSESS_OK
@@ -1443,8 +1443,8 @@ enum rsess_status rsess_session_revoke_others(const struct rsess_session *sessio
  * Ends all sessions of the user who is signed in to a session, this one included: the next commit
  * ends it as after rsess_session_destroy. The others are over when they are next loaded.
  *
- * On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in, or
- * this session has been ended itself in the meantime.
+ * On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in,
+ * or this session has been ended itself in the meantime.
  *
  * Returns:
  * - RSESS_OK

@@ -35,13 +35,13 @@ use crate::work::Work;
 /// which the first 64 characters are kept; it may be empty.
 ///
 /// From now on each load asks the list, and each commit of a session that was loaded some
-/// users.seenEverySeconds ago. If somebody was signed in to the session already, that ends. Until it
-/// is committed, the new place in the list is that of no cookie: if the commit fails and is not
+/// users.seenEverySeconds ago. If somebody was signed in to the session already, that ends. Until
+/// it is committed, the new place in the list is that of no cookie: if the commit fails and is not
 /// done again, it stays there until the lifetime is over. rsess_session_clear does not sign out.
 ///
 /// The list has no session ids, and is no part of the session's data. Node's package knows the user
-/// by the data, too, unless users.key is false there: put "auth_user_id" beside, and forget it after
-/// rsess_session_sign_out, if both serve the same sessions.
+/// by the data, too, unless users.key is false there: put "auth_user_id" beside, and forget it
+/// after rsess_session_sign_out, if both serve the same sessions.
 ///
 /// Blocks as rsess_session_load, for some three steps of the store. So do all that follow; an event
 /// loop calls them on another thread. `now_unix_ms` is milliseconds since the Unix epoch.
@@ -101,8 +101,8 @@ pub unsafe extern "C" fn rsess_session_sign_in(
 /// user's is the caller's to forget. If there is none left, the commit gives the header that makes
 /// the browser forget the cookie.
 ///
-/// For a logout that leaves nothing rsess_session_destroy and a commit do. Nothing happens if nobody
-/// is signed in. A copy of the old cookie is refused, with the driver cookie, too.
+/// For a logout that leaves nothing rsess_session_destroy and a commit do. Nothing happens if
+/// nobody is signed in. A copy of the old cookie is refused, with the driver cookie, too.
 ///
 /// Returns:
 /// - RSESS_OK
@@ -168,8 +168,8 @@ fn sign_out(parts: &Parts, state: &mut State, now: UnixMillis) -> Result<(), Fai
 /// - RSESS_OK
 /// - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
 /// - RSESS_ERR_STORE_... if the store cannot say
-/// - RSESS_ERR_INVALID_ARGUMENT if `session` or `devices_out` is NULL, or `now_unix_ms` is more than
-///   8,640,000,000,000,000
+/// - RSESS_ERR_INVALID_ARGUMENT if `session` or `devices_out` is NULL, or `now_unix_ms` is more
+///   than 8,640,000,000,000,000
 /// - RSESS_ERR_IN_USE, RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
 ///
 /// # Safety
@@ -257,8 +257,8 @@ pub unsafe extern "C" fn rsess_session_revoke(
 /// Ends all sessions of the user who is signed in to a session, but this one: "log out everywhere
 /// else". They are over when they are next loaded.
 ///
-/// On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in, or
-/// this session has been ended itself in the meantime.
+/// On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in,
+/// or this session has been ended itself in the meantime.
 ///
 /// Returns:
 /// - RSESS_OK
@@ -291,8 +291,8 @@ pub unsafe extern "C" fn rsess_session_revoke_others(
 /// Ends all sessions of the user who is signed in to a session, this one included: the next commit
 /// ends it as after rsess_session_destroy. The others are over when they are next loaded.
 ///
-/// On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in, or
-/// this session has been ended itself in the meantime.
+/// On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in,
+/// or this session has been ended itself in the meantime.
 ///
 /// Returns:
 /// - RSESS_OK

@@ -46,8 +46,8 @@ pub struct rsess_session {
 /// With users the list of its user is asked, too. A session that has been ended leads to none: its
 /// record is removed, and the session is fresh.
 ///
-/// Blocks with the drivers file and redis, and with such a store of users, as the store does; see rsess_queue_load for a caller
-/// that must not.
+/// Blocks with the drivers file and redis, and with such a store of users, as the store does; see
+/// rsess_queue_load for a caller that must not.
 ///
 /// On RSESS_OK, `*session_out` is a new session, which the caller owns and hands to
 /// rsess_session_free. It has a share of the engine. On an error `*error_out` says what went
@@ -530,8 +530,8 @@ pub unsafe extern "C" fn rsess_session_regenerate(session: *const rsess_session)
     })
 }
 
-/// Has the next commit end the session: it removes the record, and gives the header that makes
-/// the browser forget the cookie. What is put in the meantime is lost. If somebody is signed in, the
+/// Has the next commit end the session: it removes the record, and gives the header that makes the
+/// browser forget the cookie. What is put in the meantime is lost. If somebody is signed in, the
 /// commit takes the session out of the user's list first.
 ///
 /// With the driver cookie there is no record: a copy of the cookie stays good until its expiry,
