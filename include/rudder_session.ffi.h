@@ -20,6 +20,7 @@ typedef enum rsess_status {
     RSESS_ERR_FORKED = 6,
     RSESS_ERR_IN_USE = 7,
     RSESS_ERR_CANCELLED = 8,
+    RSESS_ERR_TOO_MANY_SESSIONS = 9,
     RSESS_ERR_REFUSED = 10,
     RSESS_ERR_BAD_SIGNATURE = 11,
     RSESS_ERR_EXPIRED = 12,
@@ -54,6 +55,7 @@ typedef enum rsess_status {
     RSESS_ERR_CONFIG_CA = 53,
     RSESS_ERR_CONFIG_UNKNOWN_KEY = 54,
     RSESS_ERR_CONFIG_VALUE = 55,
+    RSESS_ERR_CONFIG_NO_USERS = 56,
     RSESS_ERR_FILE = 60,
     RSESS_ERR_FILE_DAMAGED = 61,
     RSESS_ERR_FILE_FOREIGN = 62,
@@ -252,6 +254,39 @@ enum rsess_status rsess_session_regenerate(const struct rsess_session *session);
 
 enum rsess_status rsess_session_destroy(const struct rsess_session *session);
 
+enum rsess_status rsess_session_sign_in(const struct rsess_session *session,
+                                        const char *user,
+                                        size_t user_len,
+                                        const char *label,
+                                        size_t label_len,
+                                        uint64_t now_unix_ms,
+                                        struct rsess_error **error_out);
+
+enum rsess_status rsess_session_sign_out(const struct rsess_session *session,
+                                         uint64_t now_unix_ms,
+                                         struct rsess_error **error_out);
+
+enum rsess_status rsess_session_devices(const struct rsess_session *session,
+                                        uint64_t now_unix_ms,
+                                        struct rsess_buf *devices_out,
+                                        struct rsess_error **error_out);
+
+enum rsess_status rsess_session_revoke(const struct rsess_session *session,
+                                       const char *handle,
+                                       size_t handle_len,
+                                       uint64_t now_unix_ms,
+                                       struct rsess_error **error_out);
+
+enum rsess_status rsess_session_revoke_others(const struct rsess_session *session,
+                                              uint64_t now_unix_ms,
+                                              size_t *count_out,
+                                              struct rsess_error **error_out);
+
+enum rsess_status rsess_session_revoke_all(const struct rsess_session *session,
+                                           uint64_t now_unix_ms,
+                                           size_t *count_out,
+                                           struct rsess_error **error_out);
+
 enum rsess_status rsess_session_commit(const struct rsess_session *session,
                                        uint64_t now_unix_ms,
                                        struct rsess_buf *set_cookie_out,
@@ -287,6 +322,28 @@ enum rsess_status rsess_queue_drain(const struct rsess_queue *queue,
 enum rsess_status rsess_queue_cancel(const struct rsess_queue *queue, uint64_t tag);
 
 void rsess_completion_free(struct rsess_completion *completion);
+
+enum rsess_status rsess_engine_user_devices(const struct rsess_engine *engine,
+                                            const char *user,
+                                            size_t user_len,
+                                            uint64_t now_unix_ms,
+                                            struct rsess_buf *devices_out,
+                                            struct rsess_error **error_out);
+
+enum rsess_status rsess_engine_user_revoke(const struct rsess_engine *engine,
+                                           const char *user,
+                                           size_t user_len,
+                                           const char *handle,
+                                           size_t handle_len,
+                                           uint64_t now_unix_ms,
+                                           struct rsess_error **error_out);
+
+enum rsess_status rsess_engine_user_revoke_all(const struct rsess_engine *engine,
+                                               const char *user,
+                                               size_t user_len,
+                                               uint64_t now_unix_ms,
+                                               size_t *count_out,
+                                               struct rsess_error **error_out);
 
 enum rsess_status rsess_codec_new(const struct rsess_slice *secrets,
                                   size_t count,

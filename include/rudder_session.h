@@ -6,6 +6,7 @@
  *   rsess_config --> rsess_engine                           once
  *   Cookie header --rsess_session_load--> rsess_session     for each request: get, put, flash ..
  *                 --rsess_session_commit--> Set-Cookie header
+ *   rsess_session_sign_in, _devices, _revoke_others ..      the sessions of each user
  *   rsess_queue                                             both without blocking
  *
  * What they are made of, for programs that put the steps together themselves:
@@ -148,6 +149,11 @@ typedef enum rsess_status {
      * The caller has cancelled the operation. What it wanted may or may not be done.
      */
     RSESS_ERR_CANCELLED = 8,
+    /**
+     * The user has as many sessions as users.maxSessions allows, and users.whenFull is refuse:
+     * not signed in. Not the program's fault: have the user end one of them first.
+     */
+    RSESS_ERR_TOO_MANY_SESSIONS = 9,
     /**
      * The cookie value was refused for a reason that has no number of its own.
      *
@@ -294,6 +300,10 @@ typedef enum rsess_status {
      */
     RSESS_ERR_CONFIG_VALUE = 55,
     /**
+     * The engine lists no sessions of users: the setting users is not true.
+     */
+    RSESS_ERR_CONFIG_NO_USERS = 56,
+    /**
      * The file of a store cannot be opened for a reason that has no number of its own.
      */
     RSESS_ERR_FILE = 60,
@@ -426,12 +436,13 @@ typedef struct rsess_codec rsess_codec;
 typedef struct rsess_config rsess_config;
 
 /**
- * Keys, cookie, timeouts and store of an application: everything that its requests share.
+ * Keys, cookie, timeouts, store and users of an application: everything that its requests share.
  *
  * Immutable, counted, and good for any number of threads at once. It belongs to one process, as
  * its store does: with the driver cookie to all, with memory and redis to the process that uses
  * it first (so it may be made before a fork), with file to the process that made it. In any
  * other process what needs the store answers RSESS_ERR_FORKED, and the last free closes nothing.
+ * The same holds for the store in users.store, whatever the driver is.
  */
 typedef struct rsess_engine rsess_engine;
 
@@ -453,7 +464,8 @@ typedef struct rsess_queue rsess_queue;
  * The session of one request.
  *
  * Calls may come from any thread, one after the other or at once. While a commit is under way,
- * every other call but rsess_session_free answers RSESS_ERR_IN_USE.
+ * or a call that asks for the sessions of its user, every other call but rsess_session_free
+ * answers RSESS_ERR_IN_USE.
  */
 typedef struct rsess_session rsess_session;
 
@@ -814,10 +826,25 @@ enum rsess_status rsess_config_new(struct rsess_config **config_out);
  * redis.minReplicas    replicas that must have a write before it is done; 0 unless set
  * redis.poolSize       connections at a time to one server, 1 to 1024; 8 unless set
  * redis.deadlineMs     milliseconds that one step of the store may take; 500 unless set
+ * users                true, false: whether each user's sessions are listed, so that they can be
+ *                      ended; see rsess_session_sign_in. false unless set. Wanted by all below
+ * users.maxSessions    sessions that a user may have at a time; 1000 unless set, which is the
+ *                      most in any case
+ * users.whenFull       end-oldest, refuse: whether a sign-in that is one too many ends the
+ *                      session that was not seen for longest, or is refused; end-oldest unless
+ *                      set
+ * users.seenEverySeconds   how exactly it is noted when a session was last seen: a write each
+ *                      time; 60 unless set
+ * users.checkEverySeconds  how long a process takes a session for live without asking the store
+ *                      again; at most users.seenEverySeconds; 0 unless set: each load asks
+ * users.store.driver   memory, file, redis: where the lists are; where the sessions are unless
+ *                      set. Must be set with the driver cookie, which has no store
+ * users.store...       memory.maxBytes, file.path and all others of that store, as above
  * ```
  *
  * The names are those of the Node package, and so are the defaults but for cookie.secure,
- * redis.poolSize and touchBelow. Nothing is read from the environment.
+ * redis.poolSize and touchBelow. Nothing is read from the environment. There is no users.key: who
+ * the user is only rsess_session_sign_in says.
  *
  * Returns:
  * - RSESS_OK
@@ -912,7 +939,8 @@ void rsess_engine_free(struct rsess_engine *engine);
 /**
  * Reads the figures of an engine's store, as rsess_store_figures does.
  *
- * With the driver cookie all of them are 0.
+ * With the driver cookie all of them are 0. What is asked for the lists of users is counted with
+ * the rest, unless they are in a store of their own.
  *
  * Returns:
  * - RSESS_OK
@@ -937,8 +965,11 @@ enum rsess_status rsess_engine_figures(const struct rsess_engine *engine,
  * refused, or that leads to no session any more, gives a fresh session under a new id: that is
  * ordinary traffic, and RSESS_OK. A fresh session in which nothing is put is never stored.
  *
- * Blocks with the drivers file and redis, as the store does; see rsess_queue_load for a caller
- * that must not.
+ * With users the list of its user is asked, too. A session that has been ended leads to none: its
+ * record is removed, and the session is fresh.
+ *
+ * Blocks with the drivers file and redis, and with such a store of users, as the store does; see
+ * rsess_queue_load for a caller that must not.
  *
  * On RSESS_OK, `*session_out` is a new session, which the caller owns and hands to
  * rsess_session_free. It has a share of the engine. On an error `*error_out` says what went
@@ -1236,10 +1267,12 @@ enum rsess_status rsess_session_keep(const struct rsess_session *session,
 enum rsess_status rsess_session_regenerate(const struct rsess_session *session);
 
 /**
- * Has the next commit end the session: it removes the record, and gives the header that makes
- * the browser forget the cookie. What is put in the meantime is lost.
+ * Has the next commit end the session: it removes the record, and gives the header that makes the
+ * browser forget the cookie. What is put in the meantime is lost. If somebody is signed in, the
+ * commit takes the session out of the user's list first.
  *
- * With the driver cookie there is no record: a copy of the cookie stays good until its expiry.
+ * With the driver cookie there is no record: a copy of the cookie stays good until its expiry,
+ * unless somebody was signed in.
  *
  * Returns:
  * - RSESS_OK
@@ -1251,6 +1284,193 @@ enum rsess_status rsess_session_regenerate(const struct rsess_session *session);
  * `session` is NULL, or came from this library and is not yet freed.
  */
 enum rsess_status rsess_session_destroy(const struct rsess_session *session);
+
+/**
+ * Makes a session that of a user, who has just proved to be that one: it is in the user's list
+ * from now on, and gets a new id with its next commit. What was put in it stays.
+ *
+ * Wants the setting users. `user` is 1 to 256 bytes that name the user in the application: its
+ * number or its name. `label` is what the list says of the device, such as "Firefox on Linux", of
+ * which the first 64 characters are kept; it may be empty.
+ *
+ * From now on each load asks the list, and each commit of a session that was loaded some
+ * users.seenEverySeconds ago. If somebody was signed in to the session already, that ends. Until
+ * it is committed, the new place in the list is that of no cookie: if the commit fails and is not
+ * done again, it stays there until the lifetime is over. rsess_session_clear does not sign out.
+ *
+ * The list has no session ids, and is no part of the session's data. Node's package knows the user
+ * by the data, too, unless users.key is false there: put "auth_user_id" beside, and forget it
+ * after rsess_session_sign_out, if both serve the same sessions.
+ *
+ * Blocks as rsess_session_load, for some three steps of the store. So do all that follow; an event
+ * loop calls them on another thread. `now_unix_ms` is milliseconds since the Unix epoch.
+ * `error_out` may be NULL.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_TOO_MANY_SESSIONS if the user has users.maxSessions already, and users.whenFull is
+ *   refuse; nothing has changed
+ * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
+ * - RSESS_ERR_STORE_... if the store cannot say: the session is as it was, but may have been ended
+ *   if somebody was signed in to it
+ * - RSESS_ERR_RANDOMNESS if the operating system gives no random bytes
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, a text is not UTF-8, `user`
+ *   is not 1 to 256 bytes, or `now_unix_ms` is more than 8,640,000,000,000,000
+ * - RSESS_ERR_IN_USE, RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `user` is NULL, or valid for reads of `user_len` bytes.
+ * - `label` is NULL, or valid for reads of `label_len` bytes.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_session_sign_in(const struct rsess_session *session,
+                                        const char *user,
+                                        size_t user_len,
+                                        const char *label,
+                                        size_t label_len,
+                                        uint64_t now_unix_ms,
+                                        struct rsess_error **error_out);
+
+/**
+ * Makes a session nobody's: takes it out of the user's list, removes its record, and leaves its
+ * data in another session, which the next commit stores under a new id. What of the data is the
+ * user's is the caller's to forget. If there is none left, the commit gives the header that makes
+ * the browser forget the cookie.
+ *
+ * For a logout that leaves nothing rsess_session_destroy and a commit do. Nothing happens if
+ * nobody is signed in. A copy of the old cookie is refused, with the driver cookie, too.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_OLD_REMAINS: done, but the record under the old id may still be there. It lets nobody in
+ *   where users are on; the next commits remove it
+ * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
+ * - RSESS_ERR_STORE_... if the session may still be alive: it is as it was
+ * - RSESS_ERR_RANDOMNESS if the operating system gives no random bytes
+ * - RSESS_ERR_INVALID_ARGUMENT if `session` is NULL, or `now_unix_ms` is more than
+ *   8,640,000,000,000,000
+ * - RSESS_ERR_IN_USE, RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_session_sign_out(const struct rsess_session *session,
+                                         uint64_t now_unix_ms,
+                                         struct rsess_error **error_out);
+
+/**
+ * Lists the sessions of the user who is signed in to a session: that which was seen last comes
+ * first. An empty list if nobody is signed in.
+ *
+ * On RSESS_OK, `*devices_out` is a new buffer with a JSON array of objects such as
+ * {"handle":"AQEB..","label":"Firefox on Linux","created":1700000000000,"seen":1700000000000,
+ * "current":true}; the caller hands it to rsess_buf_free. A handle names a session for
+ * rsess_session_revoke, and opens nothing: a page may show it. "created" is when the user signed
+ * in, "seen" when the session was last seen, in milliseconds since the Unix epoch; "current" is
+ * true for this one. A label is what the client said of itself, as a rule: escape it in a page.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
+ * - RSESS_ERR_STORE_... if the store cannot say
+ * - RSESS_ERR_INVALID_ARGUMENT if `session` or `devices_out` is NULL, or `now_unix_ms` is more
+ *   than 8,640,000,000,000,000
+ * - RSESS_ERR_IN_USE, RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `devices_out` is NULL, or valid for writes of one rsess_buf.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_session_devices(const struct rsess_session *session,
+                                        uint64_t now_unix_ms,
+                                        struct rsess_buf *devices_out,
+                                        struct rsess_error **error_out);
+
+/**
+ * Ends one session of the user who is signed in to a session. It is over when it is next loaded.
+ *
+ * `handle` is one that rsess_session_devices gave; that of another user is none. If it is that of
+ * this session, the next commit ends it as after rsess_session_destroy.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_NOT_FOUND if the user has no such session, or not any more; or nobody is signed in; or
+ *   this session has been ended itself in the meantime
+ * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
+ * - RSESS_ERR_STORE_... if the other session may still be alive
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `handle` is not UTF-8, or
+ *   `now_unix_ms` is more than 8,640,000,000,000,000
+ * - RSESS_ERR_IN_USE, RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `handle` is NULL, or valid for reads of `handle_len` bytes.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_session_revoke(const struct rsess_session *session,
+                                       const char *handle,
+                                       size_t handle_len,
+                                       uint64_t now_unix_ms,
+                                       struct rsess_error **error_out);
+
+/**
+ * Ends all sessions of the user who is signed in to a session, but this one: "log out everywhere
+ * else". They are over when they are next loaded.
+ *
+ * On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in,
+ * or this session has been ended itself in the meantime.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
+ * - RSESS_ERR_STORE_... if the others may still be alive
+ * - RSESS_ERR_INVALID_ARGUMENT if `session` is NULL, or `now_unix_ms` is more than
+ *   8,640,000,000,000,000
+ * - RSESS_ERR_IN_USE, RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `count_out` is NULL, or valid for writes of one size_t.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_session_revoke_others(const struct rsess_session *session,
+                                              uint64_t now_unix_ms,
+                                              size_t *count_out,
+                                              struct rsess_error **error_out);
+
+/**
+ * Ends all sessions of the user who is signed in to a session, this one included: the next commit
+ * ends it as after rsess_session_destroy. The others are over when they are next loaded.
+ *
+ * On RSESS_OK, `*count_out` is how many were in use, unless it is NULL: 0 if nobody is signed in,
+ * or this session has been ended itself in the meantime.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
+ * - RSESS_ERR_STORE_... if they may still be alive
+ * - RSESS_ERR_INVALID_ARGUMENT if `session` is NULL, or `now_unix_ms` is more than
+ *   8,640,000,000,000,000
+ * - RSESS_ERR_IN_USE, RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `session` is NULL, or came from this library and is not yet freed.
+ * - `count_out` is NULL, or valid for writes of one size_t.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_session_revoke_all(const struct rsess_session *session,
+                                           uint64_t now_unix_ms,
+                                           size_t *count_out,
+                                           struct rsess_error **error_out);
 
 /**
  * Saves a session if it has changed, and gives the cookie to send. Call it before the response
@@ -1460,6 +1680,93 @@ enum rsess_status rsess_queue_cancel(const struct rsess_queue *queue, uint64_t t
  * - Its parts are as the library filled them in and not yet freed, or NULL.
  */
 void rsess_completion_free(struct rsess_completion *completion);
+
+/**
+ * Lists the sessions of a user, as rsess_session_devices does; "current" is false for all of them.
+ *
+ * For administrators: `user` is any user, as rsess_session_sign_in was told. On RSESS_OK,
+ * `*devices_out` is a new buffer, which the caller hands to rsess_buf_free. Blocks as
+ * rsess_session_load. `error_out` may be NULL.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
+ * - RSESS_ERR_STORE_... if the store cannot say
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `user` is not UTF-8 or not 1
+ *   to 256 bytes, or `now_unix_ms` is more than 8,640,000,000,000,000
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `engine` is NULL, or came from this library and the caller has not yet freed its share.
+ * - `user` is NULL, or valid for reads of `user_len` bytes.
+ * - `devices_out` is NULL, or valid for writes of one rsess_buf.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_engine_user_devices(const struct rsess_engine *engine,
+                                            const char *user,
+                                            size_t user_len,
+                                            uint64_t now_unix_ms,
+                                            struct rsess_buf *devices_out,
+                                            struct rsess_error **error_out);
+
+/**
+ * Ends one session of a user. It is over when it is next loaded.
+ *
+ * For administrators. `handle` is one that rsess_engine_user_devices or rsess_session_devices
+ * gave. Blocks as rsess_session_load. `error_out` may be NULL.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_NOT_FOUND if the user has no such session, or not any more
+ * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
+ * - RSESS_ERR_STORE_... if the session may still be alive
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, a text is not UTF-8, `user`
+ *   is not 1 to 256 bytes, or `now_unix_ms` is more than 8,640,000,000,000,000
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `engine` is NULL, or came from this library and the caller has not yet freed its share.
+ * - `user` is NULL, or valid for reads of `user_len` bytes.
+ * - `handle` is NULL, or valid for reads of `handle_len` bytes.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_engine_user_revoke(const struct rsess_engine *engine,
+                                           const char *user,
+                                           size_t user_len,
+                                           const char *handle,
+                                           size_t handle_len,
+                                           uint64_t now_unix_ms,
+                                           struct rsess_error **error_out);
+
+/**
+ * Ends all sessions of a user. They are over when they are next loaded.
+ *
+ * For administrators, and after a change of the password. On RSESS_OK, `*count_out` is how many
+ * were in use, unless it is NULL. Blocks as rsess_session_load. `error_out` may be NULL.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_CONFIG_NO_USERS if the engine has no users
+ * - RSESS_ERR_STORE_... if they may still be alive
+ * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be, `user` is not UTF-8 or not 1
+ *   to 256 bytes, or `now_unix_ms` is more than 8,640,000,000,000,000
+ * - RSESS_ERR_FORKED, RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `engine` is NULL, or came from this library and the caller has not yet freed its share.
+ * - `user` is NULL, or valid for reads of `user_len` bytes.
+ * - `count_out` is NULL, or valid for writes of one size_t.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_engine_user_revoke_all(const struct rsess_engine *engine,
+                                               const char *user,
+                                               size_t user_len,
+                                               uint64_t now_unix_ms,
+                                               size_t *count_out,
+                                               struct rsess_error **error_out);
 
 /**
  * Makes a codec from secrets: the first signs, all of them verify.

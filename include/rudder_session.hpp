@@ -18,6 +18,7 @@
 #ifndef RUDDER_SESSION_HPP
 #define RUDDER_SESSION_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -84,6 +85,21 @@ template <typename Call> std::optional<std::string> filled(Call &&call) {
         return std::nullopt;
     }
     return std::string(buffer.ptr, buffer.len);
+}
+
+/* Calls a function that fills in a buffer with a list, and can explain itself. */
+template <typename Call> std::string listed(Call &&call) {
+    const auto list = filled([&](rsess_buf *out) {
+        return explained([&](rsess_error **error) { return call(out, error); });
+    });
+    return list.value_or("[]");
+}
+
+/* Calls a function that counts, and can explain itself. */
+template <typename Call> std::size_t counted(Call &&call) {
+    std::size_t count = 0;
+    explained([&](rsess_error **error) { return call(&count, error); });
+    return count;
 }
 
 } // namespace detail
@@ -159,6 +175,51 @@ public:
     void regenerate() { detail::checked(rsess_session_regenerate(handle_.get())); }
     void destroy() { detail::checked(rsess_session_destroy(handle_.get())); }
 
+    /* The session of a user from now on; `label` is what the user's list says of the device. */
+    void sign_in(std::string_view user, std::string_view label = {},
+                 std::uint64_t now_unix_ms = now()) {
+        detail::explained([&](rsess_error **error) {
+            return rsess_session_sign_in(handle_.get(), user.data(), user.size(), label.data(),
+                                         label.size(), now_unix_ms, error);
+        });
+    }
+
+    /* false if the record under the old id may still be there: see rsess_session_sign_out. */
+    bool sign_out(std::uint64_t now_unix_ms = now()) {
+        return detail::explained([&](rsess_error **error) {
+                   return rsess_session_sign_out(handle_.get(), now_unix_ms, error);
+               }) == RSESS_OK;
+    }
+
+    /* The sessions of the user, as a JSON array. */
+    std::string devices(std::uint64_t now_unix_ms = now()) const {
+        return detail::listed([&](rsess_buf *out, rsess_error **error) {
+            return rsess_session_devices(handle_.get(), now_unix_ms, out, error);
+        });
+    }
+
+    /* false if the user has no such session. */
+    bool revoke(std::string_view handle, std::uint64_t now_unix_ms = now()) {
+        return detail::explained([&](rsess_error **error) {
+                   return rsess_session_revoke(handle_.get(), handle.data(), handle.size(),
+                                               now_unix_ms, error);
+               }) == RSESS_OK;
+    }
+
+    /* How many other sessions of the user were in use, and are ended. */
+    std::size_t revoke_others(std::uint64_t now_unix_ms = now()) {
+        return detail::counted([&](std::size_t *out, rsess_error **error) {
+            return rsess_session_revoke_others(handle_.get(), now_unix_ms, out, error);
+        });
+    }
+
+    /* The same with this one, which the next commit ends. */
+    std::size_t revoke_all(std::uint64_t now_unix_ms = now()) {
+        return detail::counted([&](std::size_t *out, rsess_error **error) {
+            return rsess_session_revoke_all(handle_.get(), now_unix_ms, out, error);
+        });
+    }
+
     bool is_fresh() const noexcept { return rsess_session_is_fresh(handle_.get()); }
     bool is_dirty() const noexcept { return rsess_session_is_dirty(handle_.get()); }
 
@@ -221,6 +282,32 @@ public:
                                       now_unix_ms, &session, error);
         });
         return Session(session);
+    }
+
+    /* The sessions of any user, as a JSON array: for administrators, as the two below. */
+    std::string user_devices(std::string_view user, std::uint64_t now_unix_ms = now()) const {
+        return detail::listed([&](rsess_buf *out, rsess_error **error) {
+            return rsess_engine_user_devices(handle_.get(), user.data(), user.size(),
+                                             now_unix_ms, out, error);
+        });
+    }
+
+    /* false if the user has no such session. */
+    bool user_revoke(std::string_view user, std::string_view handle,
+                     std::uint64_t now_unix_ms = now()) const {
+        return detail::explained([&](rsess_error **error) {
+                   return rsess_engine_user_revoke(handle_.get(), user.data(), user.size(),
+                                                   handle.data(), handle.size(), now_unix_ms,
+                                                   error);
+               }) == RSESS_OK;
+    }
+
+    /* How many sessions of the user were in use, and are ended. */
+    std::size_t user_revoke_all(std::string_view user, std::uint64_t now_unix_ms = now()) const {
+        return detail::counted([&](std::size_t *out, rsess_error **error) {
+            return rsess_engine_user_revoke_all(handle_.get(), user.data(), user.size(),
+                                                now_unix_ms, out, error);
+        });
     }
 
     const rsess_engine *get() const noexcept { return handle_.get(); }

@@ -327,6 +327,40 @@ fn who_does_not_wait_is_told_the_same() {
 }
 
 #[test]
+fn who_does_not_wait_signs_out_the_same() {
+    let store = Arc::new(store_with(&Value::Null));
+    let [laptop, phone] = ["laptop", "phone"].map(|name| signed_in(&store, name));
+    let users = users(Arc::clone(&store));
+    let (tell, told) = std::sync::mpsc::channel();
+
+    for session in [&laptop, &payload("anonymous")] {
+        let tell = tell.clone();
+        users.submit_sign_out(session, now(), move |it| tell.send(it).expect("heard"));
+    }
+
+    assert_eq!(told.iter().take(2).collect::<Vec<_>>(), [Ok(()), Ok(())]);
+    assert_eq!(users.check(&laptop, now()), Ok(Standing::Over));
+    assert_eq!(users.check(&phone, now()), Ok(Standing::Live));
+}
+
+#[test]
+fn a_page_ends_all_sessions_of_its_user_with_its_own_and_only_while_it_is_alive() {
+    let store = store_with(&Value::Null);
+    let users = users(&store);
+    let [laptop, phone] = ["laptop", "phone"].map(|name| signed_in(&store, name));
+    let handle = phone.user_mark().expect("marked").handle().clone();
+    assert_eq!(users.revoke_of(&laptop, &handle, now()), Ok(true));
+    assert_eq!(users.revoke_all_of(&phone, now()), Err(UsersError::NotSignedIn));
+    assert_eq!(users.check(&laptop, now()), Ok(Standing::Live));
+    assert_eq!(users.revoke_all_of(&payload("a"), now()), Err(UsersError::NotSignedIn));
+
+    assert_eq!(users.revoke_all_of(&laptop, now()), Ok(1));
+
+    assert_eq!(users.check(&laptop, now()), Ok(Standing::Over));
+    assert_eq!(users.list("alice", now()), Ok(Vec::new()));
+}
+
+#[test]
 fn signing_in_as_another_user_ends_what_was_before() {
     let store = store_with(&Value::Null);
     let users = users(&store);

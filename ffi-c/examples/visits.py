@@ -2,6 +2,11 @@
 
     REDIS_URL=redis://127.0.0.1:6379 SESSION_SECRET=.. RSESS_LIBRARY=.. python3 visits.py
 
+    GET /                   one visit more
+    POST /sign-in           alice is signed in
+    GET /devices            where she is signed in
+    POST /log-out-others    everywhere else she is not any more
+
 It prints the port that it listens on, and ends when its standard input does.
 """
 
@@ -25,6 +30,7 @@ class Buf(ctypes.Structure):
 
 lib = ctypes.CDLL(os.environ.get("RSESS_LIBRARY", "librudder_session.so.1"))
 OutObject, OutBuf = ctypes.POINTER(Object), ctypes.POINTER(Buf)
+OutSize = ctypes.POINTER(ctypes.c_size_t)
 # Without these ctypes would cut pointers to 32 bits.
 for name, result, *arguments in [
     ("abi_version", ctypes.c_int),
@@ -42,6 +48,9 @@ for name, result, *arguments in [
     ("session_get", ctypes.c_int, Object, *Text, OutBuf),
     ("session_put", ctypes.c_int, Object, *Text, *Text),
     ("session_data", ctypes.c_int, Object, OutBuf),
+    ("session_sign_in", ctypes.c_int, Object, *Text, *Text, ctypes.c_uint64, OutObject),
+    ("session_devices", ctypes.c_int, Object, ctypes.c_uint64, OutBuf, OutObject),
+    ("session_revoke_others", ctypes.c_int, Object, ctypes.c_uint64, OutSize, OutObject),
     ("session_commit", ctypes.c_int, Object, ctypes.c_uint64, OutBuf, OutObject),
     ("session_free", None, Object),
 ]:
@@ -127,6 +136,31 @@ class Session:
         check(lib.rsess_session_data(self._session, ctypes.byref(buf)))
         return take(buf)
 
+    def sign_in(self, user, label):
+        """The session of a user from now on, under another id."""
+        error = Object()
+        arguments = (*text(user), *text(label), lib.rsess_now_unix_ms())
+        check(lib.rsess_session_sign_in(self._session, *arguments, ctypes.byref(error)), error)
+
+    def devices(self):
+        """The sessions of the user: handle, label, created, seen, current."""
+        buf, error = Buf(), Object()
+        now = lib.rsess_now_unix_ms()
+        check(
+            lib.rsess_session_devices(self._session, now, ctypes.byref(buf), ctypes.byref(error)),
+            error,
+        )
+        return json.loads(take(buf))
+
+    def revoke_others(self):
+        """Ends all sessions of the user but this one, and says how many were in use."""
+        count, error = ctypes.c_size_t(), Object()
+        now, out = lib.rsess_now_unix_ms(), ctypes.byref(count)
+        check(
+            lib.rsess_session_revoke_others(self._session, now, out, ctypes.byref(error)), error
+        )
+        return count.value
+
     def commit(self):
         """The value of a Set-Cookie header, or "" if there is none to send."""
         buf, error = Buf(), Object()
@@ -160,10 +194,26 @@ class SessionMiddleware:
 
 
 def app(environ, start_response):
-    session = environ["session"]
-    session["python"] = session.get("python", 0) + 1
+    body = answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], environ)
     start_response("200 OK", [("Content-Type", "application/json")])
-    return [session.data().encode()]
+    return [body.encode()]
+
+
+def answer(method, path, environ):
+    session = environ["session"]
+    if (method, path) == ("POST", "/sign-in"):
+        # After the password was right.
+        session.sign_in("alice", environ.get("HTTP_USER_AGENT", ""))
+        # Where the Node package looks for the user.
+        session["auth_user_id"] = "alice"
+        return json.dumps(session.devices())
+    if (method, path) == ("GET", "/devices"):
+        return json.dumps(session.devices())
+    # Guard it as all forms that change something, against requests of other sites.
+    if (method, path) == ("POST", "/log-out-others"):
+        return json.dumps({"ended": session.revoke_others()})
+    session["python"] = session.get("python", 0) + 1
+    return session.data()
 
 
 class Quiet(WSGIRequestHandler):
@@ -177,6 +227,7 @@ if __name__ == "__main__":
         redis_url=os.environ["REDIS_URL"],
         secret=os.environ["SESSION_SECRET"],
         cookie_name="sid",
+        users="true",
     )
     with make_server("127.0.0.1", 0, SessionMiddleware(app, engine), handler_class=Quiet) as server:
         print(server.server_port, flush=True)

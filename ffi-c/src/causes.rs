@@ -1,12 +1,14 @@
 //! Says which status each error of the engine is.
 //!
 //! ```text
-//!   DecodeError, ConfigError, OpenError, PayloadError, StoreError --> rsess_status
+//!   DecodeError, ConfigError, OpenError, PayloadError, StoreError, UsersError --> rsess_status
 //! ```
 //!
 //! An error that this version of the engine does not have gets the first number of its group.
 
-use rudder_session_core::{ConfigError, DecodeError, OpenError, PayloadError, StoreError};
+use rudder_session_core::{
+    ConfigError, DecodeError, OpenError, PayloadError, StoreError, UsersError,
+};
 
 use crate::status::rsess_status::{self, *};
 
@@ -86,6 +88,18 @@ impl From<StoreError> for rsess_status {
             StoreError::TooLarge => RSESS_ERR_TOO_LARGE,
             StoreError::Unreachable => RSESS_ERR_STORE_UNREACHABLE,
             StoreError::Untrusted => RSESS_ERR_STORE_UNTRUSTED,
+            _ => RSESS_ERR_STORE,
+        }
+    }
+}
+
+impl From<UsersError> for rsess_status {
+    fn from(error: UsersError) -> Self {
+        match error {
+            UsersError::InvalidUser => RSESS_ERR_INVALID_ARGUMENT,
+            UsersError::NotSignedIn => RSESS_NOT_FOUND,
+            UsersError::Store(error) => error.into(),
+            UsersError::TooManySessions => RSESS_ERR_TOO_MANY_SESSIONS,
             _ => RSESS_ERR_STORE,
         }
     }

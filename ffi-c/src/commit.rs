@@ -5,6 +5,9 @@
 //!                             GONE         logged out or expired meanwhile: nothing is saved
 //!                             OLD_REMAINS  saved under its new id, the old record may be there
 //! ```
+//!
+//! If somebody is signed in, the index of the user comes first: it learns of an end, and is asked
+//! once more if the session has been in use for long.
 
 use rudder_session_core::UnixMillis;
 
@@ -15,7 +18,7 @@ use crate::engine::{Parts, Place};
 use crate::error::{Failure, explained, rsess_error};
 use crate::out::Out;
 use crate::session::rsess_session;
-use crate::state::{Committed, Plan, State};
+use crate::state::{Committed, Errand, Plan, State};
 use crate::status::rsess_status::{self, *};
 
 /// Saves a session if it has changed, and gives the cookie to send. Call it before the response
@@ -89,6 +92,18 @@ pub unsafe extern "C" fn rsess_session_commit(
 }
 
 fn commit(parts: &Parts, state: &mut State, now: UnixMillis) -> Result<Committed, Failure> {
+    if let Some(users) = &parts.users {
+        match state.errand(users, now) {
+            Some(Errand::Check) => {
+                let standing = users.check(&parts.place, state.payload(), now)?;
+                if let Some(committed) = state.checked(standing, now) {
+                    return Ok(committed);
+                }
+            }
+            Some(Errand::SignOut) => users.sign_out(&parts.place, state.payload(), now)?,
+            None => {}
+        }
+    }
     match (state.plan(parts, now)?, &parts.place) {
         (Plan::Answer(committed), _) => Ok(committed),
         (Plan::Ask(work), Place::Store(store)) => {

@@ -13,13 +13,9 @@ use std::ffi::c_char;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
 
 use rudder_session_core::cookie::{CookieConfig, SameSite};
-use rudder_session_core::{
-    Durability, FileConfig, Key, LegacyCookies, Lifetime, Limits, MemoryConfig, RedisConfig,
-    Timeouts, UnixMillis,
-};
+use rudder_session_core::{Key, LegacyCookies, Lifetime, Limits, Timeouts, UnixMillis};
 use zeroize::Zeroizing;
 
 use crate::boundary::{borrowed, boundary, lend, take_back, text};
@@ -28,6 +24,8 @@ use crate::error::{Failure, explained, rsess_error};
 use crate::format::{FormatSettings, Secret};
 use crate::out::Out;
 use crate::status::rsess_status::{self, *};
+use crate::store_settings::{StoreKind, StoreSettings};
+use crate::users::UsersSettings;
 
 /// The settings of an engine. Made empty, filled in with rsess_config_set, read by
 /// rsess_engine_new, which copies what it needs: it may be freed right after.
@@ -107,10 +105,25 @@ pub unsafe extern "C" fn rsess_config_new(config_out: *mut *mut rsess_config) ->
 /// redis.minReplicas    replicas that must have a write before it is done; 0 unless set
 /// redis.poolSize       connections at a time to one server, 1 to 1024; 8 unless set
 /// redis.deadlineMs     milliseconds that one step of the store may take; 500 unless set
+/// users                true, false: whether each user's sessions are listed, so that they can be
+///                      ended; see rsess_session_sign_in. false unless set. Wanted by all below
+/// users.maxSessions    sessions that a user may have at a time; 1000 unless set, which is the
+///                      most in any case
+/// users.whenFull       end-oldest, refuse: whether a sign-in that is one too many ends the
+///                      session that was not seen for longest, or is refused; end-oldest unless
+///                      set
+/// users.seenEverySeconds   how exactly it is noted when a session was last seen: a write each
+///                      time; 60 unless set
+/// users.checkEverySeconds  how long a process takes a session for live without asking the store
+///                      again; at most users.seenEverySeconds; 0 unless set: each load asks
+/// users.store.driver   memory, file, redis: where the lists are; where the sessions are unless
+///                      set. Must be set with the driver cookie, which has no store
+/// users.store...       memory.maxBytes, file.path and all others of that store, as above
 /// ```
 ///
 /// The names are those of the Node package, and so are the defaults but for cookie.secure,
-/// redis.poolSize and touchBelow. Nothing is read from the environment.
+/// redis.poolSize and touchBelow. Nothing is read from the environment. There is no users.key: who
+/// the user is only rsess_session_sign_in says.
 ///
 /// Returns:
 /// - RSESS_OK
@@ -175,9 +188,7 @@ impl rsess_config {
 #[derive(Clone, Copy)]
 pub(crate) enum Driver {
     Cookie,
-    File,
-    Memory,
-    Redis,
+    Store(StoreKind),
 }
 
 /// All settings. Without `Debug`: they hold secrets.
@@ -189,9 +200,8 @@ pub(crate) struct Settings {
     pub(crate) legacy: LegacyCookies,
     pub(crate) limits: Limits,
     pub(crate) cookie: CookieConfig,
-    pub(crate) memory: MemoryConfig,
-    pub(crate) file: FileConfig,
-    pub(crate) redis: RedisConfig,
+    pub(crate) store: StoreSettings,
+    pub(crate) users: UsersSettings,
     absolute: Option<Lifetime>,
     touch_below: f64,
 }
@@ -212,9 +222,8 @@ impl Default for Settings {
             legacy: LegacyCookies::Accept,
             limits: Limits::default(),
             cookie,
-            memory: MemoryConfig::default(),
-            file: FileConfig::at(""),
-            redis: RedisConfig::default(),
+            store: StoreSettings::default(),
+            users: UsersSettings::default(),
             absolute: None,
             touch_below: Timeouts::TOUCH_BELOW,
         }
@@ -233,24 +242,12 @@ impl Settings {
             "cookie.secure" => self.cookie.secure = parsed(key, value)?,
             "driver" => self.driver = driver(value)?,
             "encrypt" => self.format.encrypt = parsed(key, value)?,
-            "file.deadlineMs" => self.file.deadline = deadline(key, value)?,
-            "file.durability" => self.file.durability = durability(value)?,
-            "file.path" => self.file.path = value.into(),
             "format" => self.format.is_v2 = is_v2(value)?,
             "lifetime" => self.lifetime = minutes(key, value)?,
             "limits.maxBytes" => self.limits.max_bytes = limit(key, value)?,
             "limits.maxDepth" => self.limits.max_depth = limit(key, value)?,
             "limits.maxKeys" => self.limits.max_keys = limit(key, value)?,
-            "memory.maxBytes" => self.memory.max_bytes = parsed(key, value)?,
             "padTo" => self.format.pad_to = Some(parsed(key, value)?),
-            "redis.ca" => self.redis.ca_pem = Some(value.to_owned()),
-            "redis.clusterNodes" => self.redis.cluster_nodes.push(value.to_owned()),
-            "redis.deadlineMs" => self.redis.deadline = deadline(key, value)?,
-            "redis.minReplicas" => self.redis.min_replicas = parsed(key, value)?,
-            "redis.poolSize" => self.redis.pool_size = parsed(key, value)?,
-            "redis.prefix" => self.redis.prefix = value.to_owned(),
-            "redis.sentinels" => self.redis.sentinels.push(value.to_owned()),
-            "redis.url" => self.redis.url = value.to_owned(),
             "rejectLegacyCookies" => {
                 let reject: bool = parsed(key, value)?;
                 self.legacy = if reject { LegacyCookies::Reject } else { LegacyCookies::Accept };
@@ -270,8 +267,11 @@ impl Settings {
                 Timeouts::idle(self.lifetime).with_touch_below(share)?;
                 self.touch_below = share;
             }
-            // Not which: a program that changes places passes a secret for a key.
-            _ => return Err(Failure::new(RSESS_ERR_CONFIG_UNKNOWN_KEY, UNKNOWN_KEY)),
+            "users" => self.users.set_on(parsed(key, value)?),
+            _ => match key.strip_prefix("users.") {
+                Some(name) => self.users.set(key, name, value)?,
+                None => self.store.set(key, key, value)?,
+            },
         }
         Ok(())
     }
@@ -282,7 +282,7 @@ impl Settings {
     }
 }
 
-fn parsed<T: FromStr>(key: &str, value: &str) -> Result<T, Failure> {
+pub(crate) fn parsed<T: FromStr>(key: &str, value: &str) -> Result<T, Failure> {
     value.parse().map_err(|_| refused(key, "must be a number in range, or true or false"))
 }
 
@@ -295,17 +295,6 @@ fn limit(key: &str, value: &str) -> Result<usize, Failure> {
 fn minutes(key: &str, value: &str) -> Result<Lifetime, Failure> {
     let minutes = value.parse().map_err(|_| refused(key, "must be a number of minutes"))?;
     Ok(Lifetime::from_minutes(minutes)?)
-}
-
-fn deadline(key: &str, value: &str) -> Result<Duration, Failure> {
-    let millis: u32 = parsed(key, value)?;
-    if millis == 0 || millis > MAX_DEADLINE_MS {
-        return Err(Failure::new(
-            RSESS_ERR_CONFIG_DEADLINE,
-            format!("{key}: must be 1 to {MAX_DEADLINE_MS} milliseconds"),
-        ));
-    }
-    Ok(Duration::from_millis(millis.into()))
 }
 
 fn unix_ms(key: &str, value: &str) -> Result<UnixMillis, Failure> {
@@ -322,23 +311,20 @@ fn is_v2(value: &str) -> Result<bool, Failure> {
 }
 
 fn driver(value: &str) -> Result<Driver, Failure> {
-    match value {
-        "cookie" => Ok(Driver::Cookie),
-        "file" => Ok(Driver::File),
-        "memory" => Ok(Driver::Memory),
-        "redis" => Ok(Driver::Redis),
-        _ => Err(refused("driver", "must be cookie, memory, file or redis")),
+    if value == "cookie" {
+        return Ok(Driver::Cookie);
     }
+    let kind = store_kind(value);
+    kind.map(Driver::Store)
+        .ok_or_else(|| refused("driver", "must be cookie, memory, file or redis"))
 }
 
-fn durability(value: &str) -> Result<Durability, Failure> {
+pub(crate) fn store_kind(value: &str) -> Option<StoreKind> {
     match value {
-        "immediate" => Ok(Durability::Immediate),
-        "eventual" => Ok(Durability::Eventual),
-        _ => Err(Failure::new(
-            RSESS_ERR_CONFIG_DURABILITY,
-            "file.durability: must be immediate or eventual",
-        )),
+        "file" => Some(StoreKind::File),
+        "memory" => Some(StoreKind::Memory),
+        "redis" => Some(StoreKind::Redis),
+        _ => None,
     }
 }
 
@@ -347,10 +333,10 @@ pub(crate) fn refused(key: &str, why: &str) -> Failure {
     Failure::new(RSESS_ERR_CONFIG_VALUE, format!("{key}: {why}"))
 }
 
-/// An hour.
-const MAX_DEADLINE_MS: u32 = 3_600_000;
-
-const UNKNOWN_KEY: &str = "there is no setting of that name";
+/// Does not say which: a program that changes places passes a secret for a key.
+pub(crate) fn unknown_key() -> Failure {
+    Failure::new(RSESS_ERR_CONFIG_UNKNOWN_KEY, "there is no setting of that name")
+}
 
 /// A configuration, like everything else, may go from thread to thread.
 const _: () = {

@@ -1,7 +1,7 @@
 //! Holds everything that the requests of an application share.
 //!
 //! ```text
-//!   rsess_config --rsess_engine_new--> rsess_engine = keys, cookie, timeouts, store
+//!   rsess_config --rsess_engine_new--> rsess_engine = keys, cookie, timeouts, store, users
 //!                                        ^   ^   ^
 //!                     the caller --------+   |   +-------- operations of queues
 //!                                        sessions
@@ -15,23 +15,25 @@ use std::sync::Arc;
 
 use rudder_session_core::cookie::SetCookie;
 use rudder_session_core::store::{HashedIds, Metered, StoreFigures};
-use rudder_session_core::{FileStore, Limits, MemoryStore, RedisStore, Store, Timeouts};
+use rudder_session_core::{Limits, Store, Timeouts};
 
 use crate::boundary::{Guarded, borrowed, boundary, lend_shared, share, take_back_shared};
-use crate::config::{Driver, Settings, refused, rsess_config};
+use crate::config::{Driver, Settings, rsess_config};
 use crate::error::{Failure, explained, rsess_error};
 use crate::figures::{FIRST_SIZE, rsess_figures};
 use crate::format::Format;
 use crate::home::Home;
 use crate::out::{Out, SizedOut};
-use crate::status::rsess_status;
+use crate::status::rsess_status::{self, *};
+use crate::users::Users;
 
-/// Keys, cookie, timeouts and store of an application: everything that its requests share.
+/// Keys, cookie, timeouts, store and users of an application: everything that its requests share.
 ///
 /// Immutable, counted, and good for any number of threads at once. It belongs to one process, as
 /// its store does: with the driver cookie to all, with memory and redis to the process that uses
 /// it first (so it may be made before a fork), with file to the process that made it. In any
 /// other process what needs the store answers RSESS_ERR_FORKED, and the last free closes nothing.
+/// The same holds for the store in users.store, whatever the driver is.
 pub struct rsess_engine {
     parts: Guarded<Parts>,
 }
@@ -126,7 +128,8 @@ pub unsafe extern "C" fn rsess_engine_free(engine: *mut rsess_engine) {
 
 /// Reads the figures of an engine's store, as rsess_store_figures does.
 ///
-/// With the driver cookie all of them are 0.
+/// With the driver cookie all of them are 0. What is asked for the lists of users is counted with
+/// the rest, unless they are in a store of their own.
 ///
 /// Returns:
 /// - RSESS_OK
@@ -169,6 +172,15 @@ pub(crate) struct Parts {
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
     pub(crate) place: Place,
+    pub(crate) users: Option<Users>,
+}
+
+impl Parts {
+    pub(crate) fn users(&self) -> Result<&Users, Failure> {
+        self.users.as_ref().ok_or_else(|| {
+            Failure::new(RSESS_ERR_CONFIG_NO_USERS, "users: must be true for this call")
+        })
+    }
 }
 
 /// Where payloads live between requests.
@@ -194,7 +206,7 @@ impl HomeStore {
     /// The store, unless it belongs to another process.
     pub(crate) fn enter(&self) -> Result<&SharedStore, rsess_status> {
         self.home.enter()?;
-        self.store.as_ref().ok_or(rsess_status::RSESS_ERR_POISONED)
+        self.store.as_ref().ok_or(RSESS_ERR_POISONED)
     }
 }
 
@@ -213,8 +225,10 @@ impl rsess_engine {
         let format = Format::new(settings)?;
         let timeouts = settings.timeouts()?;
         let set_cookie = SetCookie::new(&settings.cookie, settings.lifetime)?;
+        settings.users.check(settings.driver)?;
         // Last: a file that was opened for nothing would be in use for a moment.
         let place = Place::open(settings)?;
+        let users = Users::open(settings)?;
         Ok(Self::new(Parts {
             format,
             cookie_name: settings.cookie.name.clone(),
@@ -222,6 +236,7 @@ impl rsess_engine {
             timeouts,
             limits: settings.limits,
             place,
+            users,
         }))
     }
 
@@ -245,23 +260,11 @@ impl rsess_engine {
 
 impl Place {
     fn open(settings: &Settings) -> Result<Self, Failure> {
-        let first = Home::of_the_first;
-        let (store, home) = match settings.driver {
-            Driver::Cookie => return Ok(Self::Cookie),
-            Driver::File if settings.file.path.as_os_str().is_empty() => {
-                return Err(refused("file.path", "must be set for the driver file"));
-            }
-            Driver::File => (boxed(FileStore::open(settings.file.clone())?), Home::here()),
-            Driver::Memory => (boxed(MemoryStore::new(settings.memory)?), first()),
-            Driver::Redis => (boxed(RedisStore::new(settings.redis.clone())?), first()),
-        };
-        let store = if settings.format.is_v2 { boxed(HashedIds::new(store)) } else { store };
+        let Driver::Store(kind) = settings.driver else { return Ok(Self::Cookie) };
+        let (store, home) = settings.store.open(kind)?;
+        let store = if settings.format.is_v2 { Box::new(HashedIds::new(store)) } else { store };
         Ok(Self::Store(HomeStore::new(store, home)))
     }
-}
-
-fn boxed(store: impl Store + 'static) -> Box<dyn Store> {
-    Box::new(store)
 }
 
 /// The header promises that an engine may be shared between threads.

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::ffi::{CString, c_char, c_int};
 
 use rudder_session_core::{
-    ConfigError, DecodeError, EncodeError, OpenError, PayloadError, StoreError,
+    ConfigError, DecodeError, EncodeError, OpenError, PayloadError, StoreError, UsersError,
 };
 
 use crate::boundary::{boundary, lend, peek, take_back};
@@ -99,6 +99,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(status: rsess_status, message: impl Into<Cow<'static, str>>) -> Self {
         Self { status, message: message.into() }
+    }
+
+    /// The same, of a setting in a group of settings.
+    pub(crate) fn within(self, group: &str) -> Self {
+        Self { message: format!("{group}: {}", self.message).into(), ..self }
     }
 
     /// Makes the caller the owner of an error object.
@@ -204,6 +209,13 @@ impl From<PayloadError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        Self::new(error.into(), message)
+    }
+}
+
+impl From<UsersError> for Failure {
+    fn from(error: UsersError) -> Self {
         let message = error.to_string();
         Self::new(error.into(), message)
     }

@@ -4,8 +4,10 @@
 //!   config     rsess_config: settings by name
 //!   engine     rsess_engine: all that the requests of an application share
 //!   session    rsess_session: the session of one request
+//!   devices    the sessions of its user: sign in, list, end
 //!   commit     saving it, and the Set-Cookie header for it
 //!   queue      rsess_queue: the same for event loops, which do not wait
+//!   engine_users  the same of any user, for administrators
 //!   error      rsess_error: what went wrong, in words
 //!
 //!   status     what a call came to, as a pinned number
@@ -20,6 +22,9 @@
 //!   clock      the system's time, for callers who have no better one
 //!   version    which library this is
 //!   home       which process an object belongs to
+//!   users      the way to the indexes of users
+//!   verdicts   who was live a moment ago
+//!   store_settings  the settings of a store
 //!   work       what a request asks of a store, waiting for it or not
 //!   state      what a session is between its load and its commit
 //!   completions  what a queue is made of
@@ -49,7 +54,9 @@ pub mod config;
 #[cfg(test)]
 mod contract;
 pub mod cookie;
+pub mod devices;
 pub mod engine;
+pub mod engine_users;
 pub mod error;
 pub mod figures;
 mod format;
@@ -63,6 +70,9 @@ pub mod session;
 mod state;
 pub mod status;
 pub mod store;
+mod store_settings;
 pub mod update;
+mod users;
+mod verdicts;
 pub mod version;
 mod work;

@@ -11,7 +11,8 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rudder_session_core::UnixMillis;
+use rudder_session_core::users::Standing;
+use rudder_session_core::{SessionId, UnixMillis};
 
 use crate::boundary::{
     borrowed, boundary, bytes, lend_shared, peek, share, take_back_shared, text,
@@ -28,7 +29,8 @@ use crate::work::Work;
 /// The session of one request.
 ///
 /// Calls may come from any thread, one after the other or at once. While a commit is under way,
-/// every other call but rsess_session_free answers RSESS_ERR_IN_USE.
+/// or a call that asks for the sessions of its user, every other call but rsess_session_free
+/// answers RSESS_ERR_IN_USE.
 pub struct rsess_session {
     pub(crate) engine: Arc<rsess_engine>,
     slot: Mutex<Slot>,
@@ -41,8 +43,11 @@ pub struct rsess_session {
 /// refused, or that leads to no session any more, gives a fresh session under a new id: that is
 /// ordinary traffic, and RSESS_OK. A fresh session in which nothing is put is never stored.
 ///
-/// Blocks with the drivers file and redis, as the store does; see rsess_queue_load for a caller
-/// that must not.
+/// With users the list of its user is asked, too. A session that has been ended leads to none: its
+/// record is removed, and the session is fresh.
+///
+/// Blocks with the drivers file and redis, and with such a store of users, as the store does; see
+/// rsess_queue_load for a caller that must not.
 ///
 /// On RSESS_OK, `*session_out` is a new session, which the caller owns and hands to
 /// rsess_session_free. It has a share of the engine. On an error `*error_out` says what went
@@ -91,14 +96,38 @@ pub unsafe extern "C" fn rsess_session_load(
 
 fn load(parts: &Parts, header: &[u8], now: UnixMillis) -> Result<State, Failure> {
     match (State::locate(parts, header, now)?, &parts.place) {
-        (Located::Here(state), _) => Ok(*state),
+        (Located::Here(state), _) => admit(parts, *state, None, now),
         (Located::InStore(id, origin), Place::Store(store)) => {
-            let work = Work::Resume { id, timeouts: parts.timeouts };
-            State::resumed(work.perform(store.enter()?, now), origin, parts.format.id_kind())
+            let work = Work::Resume { id: id.clone(), timeouts: parts.timeouts };
+            let resumed = work.perform(store.enter()?, now);
+            let state = State::resumed(resumed, origin, parts.format.id_kind())?;
+            admit(parts, state, Some(id), now)
         }
         // There is no store that an id could be in.
         (Located::InStore(..), Place::Cookie) => Err(RSESS_ERR_POISONED.into()),
     }
+}
+
+/// Lets in what was found under the id `record`, or in the cookie, unless its user has ended it.
+fn admit(
+    parts: &Parts,
+    mut state: State,
+    record: Option<SessionId>,
+    now: UnixMillis,
+) -> Result<State, Failure> {
+    let Some(users) = &parts.users else { return Ok(state) };
+    if let Some(question) = users.question(state.payload(), now) {
+        let standing = users.sessions(&parts.place)?.check(state.payload(), now);
+        if users.answered(&question, standing)? == Standing::Over {
+            if let (Some(id), Place::Store(store)) = (record, &parts.place) {
+                // Should it stay, it lets nobody in.
+                let _ = Work::Destroy { id }.perform(store.enter()?, now);
+            }
+            return State::after_the_end(parts.format.id_kind());
+        }
+    }
+    state.note_live(now);
+    Ok(state)
 }
 
 /// Frees a session. NULL is a no-op. What was not committed is lost.
@@ -503,10 +532,12 @@ pub unsafe extern "C" fn rsess_session_regenerate(session: *const rsess_session)
     })
 }
 
-/// Has the next commit end the session: it removes the record, and gives the header that makes
-/// the browser forget the cookie. What is put in the meantime is lost.
+/// Has the next commit end the session: it removes the record, and gives the header that makes the
+/// browser forget the cookie. What is put in the meantime is lost. If somebody is signed in, the
+/// commit takes the session out of the user's list first.
 ///
-/// With the driver cookie there is no record: a copy of the cookie stays good until its expiry.
+/// With the driver cookie there is no record: a copy of the cookie stays good until its expiry,
+/// unless somebody was signed in.
 ///
 /// Returns:
 /// - RSESS_OK
@@ -560,7 +591,7 @@ unsafe fn value(
 /// Where the state of a session is.
 enum Slot {
     Here(Box<State>),
-    /// With a commit that is under way.
+    /// With a commit, or another call that waits for a store.
     Away,
     /// Lost in a panic.
     Poisoned,
@@ -583,7 +614,7 @@ impl rsess_session {
         }
     }
 
-    /// Takes the state for a commit; it comes back when what this returns is dropped.
+    /// Takes the state for a call that waits; it comes back when what this returns is dropped.
     pub(crate) fn take(self: Arc<Self>) -> Result<Taken, rsess_status> {
         let mut slot = self.slot.lock().map_err(|_| RSESS_ERR_POISONED)?;
         match mem::replace(&mut *slot, Slot::Away) {
@@ -600,7 +631,7 @@ impl rsess_session {
     }
 }
 
-/// The state of a session while it is committed.
+/// The state of a session while it is committed, or a store is asked for it.
 pub(crate) struct Taken {
     session: Arc<rsess_session>,
     state: Option<Box<State>>,

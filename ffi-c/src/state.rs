@@ -9,14 +9,16 @@
 //! place that decides whether a session has to be saved.
 
 use rudder_session_core::store::Resumed;
+use rudder_session_core::users::Standing;
 use rudder_session_core::{
-    Origin, Payload, PayloadError, SessionId, StoreError, UnixMillis, cookie,
+    Origin, Payload, PayloadError, SessionId, StoreError, UnixMillis, UserMark, cookie,
 };
 
 use crate::engine::{Parts, Place};
 use crate::error::Failure;
 use crate::format::IdKind;
 use crate::status::rsess_status::{self, *};
+use crate::users::Users;
 use crate::work::{Outcome, Work};
 
 /// The session of one request.
@@ -32,6 +34,10 @@ pub(crate) struct State {
     /// Whether the request came with an id that the session no longer has: no cookie then.
     moved: bool,
     ended: bool,
+    /// Whether nobody is signed in any more, so that the browser may forget the cookie.
+    left: bool,
+    /// When the index of the user said that the session is live.
+    checked: Option<UnixMillis>,
     id_kind: IdKind,
     /// The last instant at which the cookie of the commit under way is good.
     cookie_until: Option<UnixMillis>,
@@ -45,6 +51,14 @@ pub(crate) enum Located {
     Here(Box<State>),
     /// In a store, by a cookie that was made so.
     InStore(SessionId, Origin),
+}
+
+/// What the index of the user has to do with a commit, before it.
+pub(crate) enum Errand {
+    /// It is asked whether the session is live.
+    Check,
+    /// It is told that the session is over.
+    SignOut,
 }
 
 /// What a commit has to do.
@@ -143,11 +157,18 @@ impl State {
             touched: false,
             moved: false,
             ended: false,
+            left: false,
+            checked: None,
             id_kind,
             cookie_until: None,
             leftovers: Vec::new(),
             refusal,
         }
+    }
+
+    /// What takes the place of a session that its user, or somebody else, has ended.
+    pub(crate) fn after_the_end(id_kind: IdKind) -> Result<Self, Failure> {
+        Self::fresh(RSESS_NOT_FOUND, id_kind)
     }
 
     pub(crate) fn is_fresh(&self) -> bool {
@@ -200,6 +221,58 @@ impl State {
         self.ended = true;
     }
 
+    /// Nothing was ended when the session was loaded.
+    pub(crate) fn note_live(&mut self, now: UnixMillis) {
+        self.checked = Some(now);
+    }
+
+    /// Makes it the session of a user, under another id from its next commit on.
+    pub(crate) fn sign_in(&mut self, mark: &UserMark, id: &SessionId, now: UnixMillis) {
+        self.payload = self.payload.with_id(id);
+        self.payload.set_user_mark(mark);
+        self.dirty = true;
+        self.note_live(now);
+    }
+
+    /// Makes it nobody's, and another session: nothing but its data ties it to what it was, whose
+    /// record this returns the id of.
+    pub(crate) fn leave(&mut self, id: &SessionId) -> Option<SessionId> {
+        let (data, flash) = (self.payload.data_json(), self.payload.flash_next_json());
+        let mut payload = of_parts(id.as_str(), data, flash);
+        if let Some(created_at) = self.payload.created_at() {
+            payload.set_created_at(created_at);
+        }
+        self.payload = payload;
+        self.dirty = true;
+        self.moved = false;
+        self.left = true;
+        self.base.take().and_then(|it| it.session_id())
+    }
+
+    /// Has later commits remove a record.
+    pub(crate) fn leave_behind(&mut self, id: SessionId) {
+        self.leftovers.push(id);
+    }
+
+    /// What the index of the user has to do with a commit.
+    pub(crate) fn errand(&self, users: &Users, now: UnixMillis) -> Option<Errand> {
+        self.payload.user_mark()?;
+        if self.ended {
+            return Some(Errand::SignOut);
+        }
+        let is_asked = self.dirty && users.is_check_due(self.checked, now);
+        is_asked.then_some(Errand::Check)
+    }
+
+    /// What the answer to a check comes to; none if the commit goes on.
+    pub(crate) fn checked(&mut self, standing: Standing, now: UnixMillis) -> Option<Committed> {
+        if standing == Standing::Over {
+            return Some(self.gone());
+        }
+        self.note_live(now);
+        None
+    }
+
     /// What a commit has to do.
     pub(crate) fn plan(&mut self, parts: &Parts, now: UnixMillis) -> Result<Plan, Failure> {
         if self.ended {
@@ -207,7 +280,11 @@ impl State {
         }
         let is_empty = self.payload.data_json() == NOTHING
             && self.payload.flash_next_json() == NOTHING
-            && self.is_fresh();
+            && self.is_fresh()
+            && self.payload.user_mark().is_none();
+        if is_empty && self.left {
+            return Ok(Plan::Answer(self.take_cookie_back(parts)));
+        }
         if !self.dirty || is_empty {
             return Ok(self.plan_unchanged(parts, now));
         }
@@ -217,7 +294,7 @@ impl State {
             Place::Cookie => self.plan_cookie(parts, now),
             Place::Store(_) => {
                 let Some(ttl) = parts.timeouts.ttl(&self.payload, now) else {
-                    return Ok(self.gone());
+                    return Ok(Plan::Answer(self.gone()));
                 };
                 self.cookie_until = parts.timeouts.expires_at(&self.payload, now);
                 let payload = self.payload.clone();
@@ -255,7 +332,7 @@ impl State {
 
     fn plan_cookie(&mut self, parts: &Parts, now: UnixMillis) -> Result<Plan, Failure> {
         let Some(expires_at) = parts.timeouts.expires_at(&self.payload, now) else {
-            return Ok(self.gone());
+            return Ok(Plan::Answer(self.gone()));
         };
         let value = parts.format.encode(&self.payload, expires_at)?;
         let set_cookie = parts.set_cookie.header(&value);
@@ -266,9 +343,17 @@ impl State {
         Ok(Plan::Answer(Committed { status: RSESS_OK, set_cookie: Some(set_cookie) }))
     }
 
-    fn gone(&mut self) -> Plan {
+    fn gone(&mut self) -> Committed {
         self.dirty = false;
-        Plan::Answer(Committed { status: RSESS_GONE, set_cookie: None })
+        Committed { status: RSESS_GONE, set_cookie: None }
+    }
+
+    /// Nothing is left of a session that somebody was signed in to.
+    fn take_cookie_back(&mut self, parts: &Parts) -> Committed {
+        self.dirty = false;
+        self.left = false;
+        let set_cookie = Some(parts.set_cookie.removal());
+        Committed { status: self.leftover_status(), set_cookie }
     }
 
     /// What the store's answer to a plan comes to. After an error the session is as it was, and
@@ -286,10 +371,7 @@ impl State {
                 let status = self.leftover_status();
                 return Ok(Committed { status, set_cookie: None });
             }
-            Outcome::Gone => {
-                self.dirty = false;
-                return Ok(Committed { status: RSESS_GONE, set_cookie: None });
-            }
+            Outcome::Gone => return Ok(self.gone()),
             Outcome::Stored(payload) => (payload, self.leftover_status()),
             Outcome::StoredAndOldRemains(payload) => {
                 self.leftovers.extend(old_id);
@@ -312,6 +394,7 @@ impl State {
         self.payload = payload;
         self.dirty = false;
         self.touched = false;
+        self.left = false;
     }
 
     fn leftover_status(&self) -> rsess_status {
@@ -335,7 +418,13 @@ fn header(parts: &Parts, payload: &Payload, until: UnixMillis) -> Option<String>
 
 /// A payload that exists for its data only.
 fn data_of(object: &str) -> Payload {
-    let text = [r#"{"id":"","data":"#, object, r#","flash_next":{}}"#].concat();
+    of_parts("", object, NOTHING)
+}
+
+/// `id` needs no escapes.
+fn of_parts(id: &str, data: &str, flash_next: &str) -> Payload {
+    let text =
+        [r#"{"id":""#, id, r#"","data":"#, data, r#","flash_next":"#, flash_next, "}"].concat();
     // What is no object would be spread into one, so nothing is refused here.
     Payload::parse(text).expect("an object with an id")
 }

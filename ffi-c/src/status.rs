@@ -57,6 +57,9 @@ pub enum rsess_status {
     RSESS_ERR_IN_USE = 7,
     /// The caller has cancelled the operation. What it wanted may or may not be done.
     RSESS_ERR_CANCELLED = 8,
+    /// The user has as many sessions as users.maxSessions allows, and users.whenFull is refuse:
+    /// not signed in. Not the program's fault: have the user end one of them first.
+    RSESS_ERR_TOO_MANY_SESSIONS = 9,
 
     /// The cookie value was refused for a reason that has no number of its own.
     ///
@@ -138,6 +141,8 @@ pub enum rsess_status {
     RSESS_ERR_CONFIG_UNKNOWN_KEY = 54,
     /// The value is not what that setting takes: a number, true or false, one of some words.
     RSESS_ERR_CONFIG_VALUE = 55,
+    /// The engine lists no sessions of users: the setting users is not true.
+    RSESS_ERR_CONFIG_NO_USERS = 56,
 
     /// The file of a store cannot be opened for a reason that has no number of its own.
     RSESS_ERR_FILE = 60,
@@ -264,7 +269,7 @@ impl rsess_status {
 }
 
 /// All of them, by number.
-pub(crate) const NAMES: [(rsess_status, &CStr); 58] = [
+pub(crate) const NAMES: [(rsess_status, &CStr); 60] = [
     (RSESS_OK, c"RSESS_OK"),
     (RSESS_ERR_INVALID_ARGUMENT, c"RSESS_ERR_INVALID_ARGUMENT"),
     (RSESS_ERR_INVALID_ID, c"RSESS_ERR_INVALID_ID"),
@@ -274,6 +279,7 @@ pub(crate) const NAMES: [(rsess_status, &CStr); 58] = [
     (RSESS_ERR_FORKED, c"RSESS_ERR_FORKED"),
     (RSESS_ERR_IN_USE, c"RSESS_ERR_IN_USE"),
     (RSESS_ERR_CANCELLED, c"RSESS_ERR_CANCELLED"),
+    (RSESS_ERR_TOO_MANY_SESSIONS, c"RSESS_ERR_TOO_MANY_SESSIONS"),
     (RSESS_ERR_REFUSED, c"RSESS_ERR_REFUSED"),
     (RSESS_ERR_BAD_SIGNATURE, c"RSESS_ERR_BAD_SIGNATURE"),
     (RSESS_ERR_EXPIRED, c"RSESS_ERR_EXPIRED"),
@@ -308,6 +314,7 @@ pub(crate) const NAMES: [(rsess_status, &CStr); 58] = [
     (RSESS_ERR_CONFIG_CA, c"RSESS_ERR_CONFIG_CA"),
     (RSESS_ERR_CONFIG_UNKNOWN_KEY, c"RSESS_ERR_CONFIG_UNKNOWN_KEY"),
     (RSESS_ERR_CONFIG_VALUE, c"RSESS_ERR_CONFIG_VALUE"),
+    (RSESS_ERR_CONFIG_NO_USERS, c"RSESS_ERR_CONFIG_NO_USERS"),
     (RSESS_ERR_FILE, c"RSESS_ERR_FILE"),
     (RSESS_ERR_FILE_DAMAGED, c"RSESS_ERR_FILE_DAMAGED"),
     (RSESS_ERR_FILE_FOREIGN, c"RSESS_ERR_FILE_FOREIGN"),
@@ -368,7 +375,7 @@ mod tests {
 
     #[test]
     fn numbers_that_are_no_status_have_a_name_and_promise_nothing() {
-        for number in [-1, 9, 19, 29, 59, 69, 79, 99, 105, c_int::MIN, c_int::MAX] {
+        for number in [-1, 19, 29, 59, 69, 79, 99, 105, c_int::MIN, c_int::MAX] {
             assert_eq!(name(number), "unknown status");
             assert!(!rsess_status_is_retryable(number));
         }
@@ -378,7 +385,7 @@ mod tests {
     fn the_numbers_stay_what_they_are() {
         let numbers = NAMES.map(|(status, _)| status as c_int);
 
-        let expected = (0..=8).chain(10..=16).chain(20..=28).chain(30..=31).chain(40..=55);
+        let expected = (0..=9).chain(10..=16).chain(20..=28).chain(30..=31).chain(40..=56);
         let expected = expected.chain(60..=64).chain(70..=74).chain(100..=104);
         assert!(numbers.into_iter().eq(expected));
     }

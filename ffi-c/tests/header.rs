@@ -8,9 +8,26 @@ use std::path::Path;
 use toolchain::{Language, header_path};
 
 /// In the order in which a reader of the header should meet them.
-const MODULES: [&str; 17] = [
-    "status", "error", "buffer", "config", "engine", "session", "commit", "queue", "codec",
-    "store", "record", "update", "figures", "payload", "cookie", "clock", "version",
+const MODULES: [&str; 19] = [
+    "status",
+    "error",
+    "buffer",
+    "config",
+    "engine",
+    "session",
+    "devices",
+    "commit",
+    "queue",
+    "engine_users",
+    "codec",
+    "store",
+    "record",
+    "update",
+    "figures",
+    "payload",
+    "cookie",
+    "clock",
+    "version",
 ];
 
 #[test]

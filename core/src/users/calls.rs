@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::index::Index;
-use super::plans;
+use super::plans::{self, IsSpared};
 use super::{Standing, UserSession, UserSessionsConfig};
 use crate::error::{StoreError, UsersError};
 use crate::payload::{Payload, SessionHandle, UserMark};
@@ -186,6 +186,25 @@ impl<S: Store> UserSessions<S> {
             .map_or(Ok(()), |mark| self.run(plans::end(&self.config, &mark, now), now))
     }
 
+    /// [`sign_out`](Self::sign_out) for a caller that does not wait: calls `done` with the outcome,
+    /// exactly once, on whatever thread.
+    pub fn submit_sign_out(
+        &self,
+        session: &Payload,
+        now: UnixMillis,
+        done: impl FnOnce(Result<(), StoreError>) + Send + 'static,
+    ) where
+        S: Clone + 'static,
+    {
+        match session.user_mark() {
+            Some(mark) => {
+                let ended = plans::end(&self.config, &mark, now);
+                procedure::submit(Arc::new(self.store.clone()), ended, now, done);
+            }
+            None => done(Ok(())),
+        }
+    }
+
     /// The sessions of `user` that are alive: the one that was seen last comes first.
     ///
     /// # Errors
@@ -258,7 +277,8 @@ impl<S: Store> UserSessions<S> {
     /// - [`UsersError::Store`] if the others may still be alive.
     pub fn revoke_others(&self, session: &Payload, now: UnixMillis) -> Result<usize, UsersError> {
         let mark = session.user_mark().ok_or(UsersError::NotSignedIn)?;
-        self.run(plans::end_all(&self.config, mark.index(), Some(&mark), now), now)?
+        let spared = Some((&mark, IsSpared::Yes));
+        self.run(plans::end_all(&self.config, mark.index(), spared, now), now)?
     }
 
     /// Ends all sessions of `user`; returns how many were alive.
@@ -272,6 +292,21 @@ impl<S: Store> UserSessions<S> {
     pub fn revoke_all(&self, user: &str, now: UnixMillis) -> Result<usize, UsersError> {
         let id = SessionId::user_index(user).ok_or(UsersError::InvalidUser)?;
         self.run(plans::end_all(&self.config, &id, None, now), now)?
+    }
+
+    /// Ends all sessions of the user who is signed in to `session`, that one too; returns how many
+    /// were alive. Destroy its record then.
+    ///
+    /// Those that a lost index names no more are over as well.
+    ///
+    /// # Errors
+    ///
+    /// - [`UsersError::NotSignedIn`] if nobody is, or the session itself is over.
+    /// - [`UsersError::Store`] if they may still be alive.
+    pub fn revoke_all_of(&self, session: &Payload, now: UnixMillis) -> Result<usize, UsersError> {
+        let mark = session.user_mark().ok_or(UsersError::NotSignedIn)?;
+        let asked_by = Some((&mark, IsSpared::No));
+        self.run(plans::end_all(&self.config, mark.index(), asked_by, now), now)?
     }
 
     fn run<T, P: procedure::Procedure<T>>(

@@ -168,9 +168,15 @@ impl World {
                 steps(plans::end_one(&self.config, &index(), &handle(name), None, NOW), ended)
             }
             Actor::RevokeAll => steps(plans::end_all(&self.config, &index(), None, NOW), ended),
-            Actor::RevokeOthers(name) => {
-                steps(plans::end_all(&self.config, &index(), Some(&mark(name)), NOW), ended)
-            }
+            Actor::RevokeOthers(name) => steps(
+                plans::end_all(
+                    &self.config,
+                    &index(),
+                    Some((&mark(name), plans::IsSpared::Yes)),
+                    NOW,
+                ),
+                ended,
+            ),
             Actor::SignIn(name) => {
                 steps(plans::enter(&self.config, &index(), &handle(name), None, name, NOW), ended)
             }

@@ -113,31 +113,42 @@ pub(super) fn end_one(
     })
 }
 
+/// Who asks may be spared.
 pub(super) fn end_all(
     config: &UserSessionsConfig,
     id: &SessionId,
-    spared: Option<&UserMark>,
+    asked_by: Option<(&UserMark, IsSpared)>,
     now: UnixMillis,
 ) -> Next<Change<Ended>, Ended> {
-    let (times, spared) = (times(config, now), spared.cloned());
+    let times = times(config, now);
+    let is_spared = matches!(asked_by, Some((_, IsSpared::Yes)));
+    let asked_by = asked_by.map(|(mark, _)| mark.clone());
     let mut ended = 0;
     Change::start(id, times, move |index| {
-        let spared_handle = spared.as_ref().map(UserMark::handle);
-        let lost = || spared.as_ref().map(Index::lost).unwrap_or_default();
+        let lost = || asked_by.as_ref().map(Index::lost).unwrap_or_default();
         let mut index = index.unwrap_or_else(lost);
         let is_over = |mark| index.verdict(mark, times) == Verdict::Over;
-        if spared.as_ref().is_some_and(is_over) {
+        // Who is not spared may have ended itself, in a write that was made twice.
+        if (is_spared || ended == 0) && asked_by.as_ref().is_some_and(is_over) {
             return Plan::Leave(Err(UsersError::NotSignedIn));
         }
-        let live = index.live(spared_handle, times);
-        index.revoke_all_but(spared_handle, times);
+        let spared = asked_by.as_ref().filter(|_| is_spared).map(UserMark::handle);
+        let live = index.live(spared, times);
+        index.revoke_all_but(spared, times);
         let epoch = index.begin_epoch(times);
-        if let Some(handle) = spared_handle {
+        if let Some(handle) = spared {
             index.lift(handle, epoch, times);
         }
         ended = ended.max(live.iter().filter(|it| !it.current).count());
         Plan::Write(index, Ok(ended))
     })
+}
+
+/// Whether the session that asks for the end of all goes on.
+#[derive(Clone, Copy)]
+pub(super) enum IsSpared {
+    No,
+    Yes,
 }
 
 pub(super) fn times(config: &UserSessionsConfig, now: UnixMillis) -> Times {

@@ -12,6 +12,7 @@ mod redis_server;
 mod sessions;
 mod stateless;
 mod stores;
+mod users;
 
 use crate::status::rsess_status::*;
 use calls::{CStore, Codec};

@@ -18,19 +18,19 @@ use crate::buffer::rsess_buf;
 use crate::queue::*;
 use crate::status::rsess_status::{self, *};
 
-struct CQueue(*mut rsess_queue);
+pub(super) struct CQueue(*mut rsess_queue);
 
 /// A completion, with its parts in hands that free them.
-struct Completed {
+pub(super) struct Completed {
     tag: u64,
-    status: rsess_status,
-    session: Option<CSession>,
-    set_cookie: String,
-    has_error: bool,
+    pub(super) status: rsess_status,
+    pub(super) session: Option<CSession>,
+    pub(super) set_cookie: String,
+    pub(super) has_error: bool,
 }
 
 impl CQueue {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut queue = null_mut();
         // SAFETY: the places for the results are alive.
         let told = explained(|out| unsafe { rsess_queue_new(&raw mut queue, out) });
@@ -38,7 +38,13 @@ impl CQueue {
         Self(queue)
     }
 
-    fn load(&self, engine: &CEngine, header: &str, tag: u64, deadline_ms: u32) -> rsess_status {
+    pub(super) fn load(
+        &self,
+        engine: &CEngine,
+        header: &str,
+        tag: u64,
+        deadline_ms: u32,
+    ) -> rsess_status {
         let (header, len) = c(header);
         let call = |out| {
             // SAFETY: queue, engine, header and the place for the error are alive.
@@ -47,7 +53,7 @@ impl CQueue {
         explained(call).status
     }
 
-    fn commit(&self, session: &CSession, tag: u64, deadline_ms: u32) -> rsess_status {
+    pub(super) fn commit(&self, session: &CSession, tag: u64, deadline_ms: u32) -> rsess_status {
         // SAFETY: queue, session and the place for the error are alive.
         let call = |out| unsafe { rsess_queue_commit(self.0, session.0, 0, tag, deadline_ms, out) };
         explained(call).status
@@ -94,7 +100,7 @@ impl CQueue {
     }
 
     /// Waits as an event loop does, for one completion and no more.
-    fn wait(&self) -> Completed {
+    pub(super) fn wait(&self) -> Completed {
         let mut descriptor = -1;
         // SAFETY: queue and place are alive.
         let status = unsafe { rsess_queue_descriptor(self.0, &raw mut descriptor) };

@@ -25,6 +25,7 @@ use crate::home::Home;
 use crate::session::*;
 use crate::status::rsess_category;
 use crate::status::rsess_status::{self, *};
+use crate::users::Users;
 
 /// Calls a function that may explain itself; it must do so exactly when somebody is at fault.
 pub(super) fn explained(call: impl FnOnce(*mut *mut rsess_error) -> rsess_status) -> Told {
@@ -91,6 +92,18 @@ impl CEngine {
 
     /// An engine over a store of Rust's.
     pub(super) fn over(store: impl Store + 'static) -> Self {
+        Self::over_with(store, &[])
+    }
+
+    /// The same, with what the settings say of users.
+    pub(super) fn over_with(store: impl Store + 'static, settings: &[(&str, &str)]) -> Self {
+        let config_object = configured(settings).expect("legal");
+        // SAFETY: made above, and freed below only.
+        let settings = unsafe { &*config_object }.settings().expect("not poisoned");
+        let users = Users::open(&settings).expect("legal");
+        drop(settings);
+        // SAFETY: made above, and freed here only.
+        unsafe { rsess_config_free(config_object) };
         let lifetime = Lifetime::from_minutes(120.0).expect("legal");
         let config = CookieConfig { secure: true, ..CookieConfig::default() };
         Self(lend_shared(Arc::new(rsess_engine::new(Parts {
@@ -103,6 +116,7 @@ impl CEngine {
             timeouts: Timeouts::idle(lifetime),
             limits: Limits::default(),
             place: Place::Store(HomeStore::new(Box::new(store), Home::of_the_first())),
+            users,
         }))))
     }
 
@@ -120,7 +134,7 @@ impl CEngine {
         Err(told)
     }
 
-    fn figures(&self) -> rsess_figures {
+    pub(super) fn figures(&self) -> rsess_figures {
         let mut figures = rsess_figures { size: size_of::<rsess_figures>(), ..Default::default() };
         // SAFETY: engine and the place for the result are alive.
         assert_eq!(unsafe { rsess_engine_figures(self.0, &raw mut figures) }, RSESS_OK);
@@ -144,7 +158,7 @@ impl CSession {
         filled(|out| unsafe { rsess_session_get(self.0, key, len, out) })
     }
 
-    fn get_flash(&self, key: &str) -> Result<String, rsess_status> {
+    pub(super) fn get_flash(&self, key: &str) -> Result<String, rsess_status> {
         let (key, len) = c(key);
         // SAFETY: session, key and the place for the result are alive.
         filled(|out| unsafe { rsess_session_get_flash(self.0, key, len, out) })

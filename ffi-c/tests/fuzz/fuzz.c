@@ -19,6 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static rsess_engine *engines[2];
 static rsess_codec *codec;
+/* Whether the session may have been ended from elsewhere. */
+static bool may_be_over;
 
 /* A text of the input, in memory of its own, so that one byte too far is noticed. */
 struct text {
@@ -39,15 +41,23 @@ static bool is_sound(rsess_status status)
     return status == RSESS_OK;
 }
 
+static void set(rsess_config *config, const char *key, const char *value)
+{
+    must(rsess_config_set(config, key, strlen(key), value, strlen(value), NULL) == RSESS_OK);
+}
+
 static rsess_engine *make_engine(const char *driver)
 {
     rsess_config *config = NULL;
     rsess_engine *engine = NULL;
 
     must(rsess_config_new(&config) == RSESS_OK);
-    must(rsess_config_set(config, "secret", 6, "secret", 6, NULL) == RSESS_OK);
-    must(rsess_config_set(config, "cookie.name", 11, "s", 1, NULL) == RSESS_OK);
-    must(rsess_config_set(config, "driver", 6, driver, strlen(driver), NULL) == RSESS_OK);
+    set(config, "secret", "secret");
+    set(config, "cookie.name", "s");
+    set(config, "driver", driver);
+    set(config, "users", "true");
+    set(config, "users.maxSessions", "3");
+    set(config, "users.store.driver", "memory");
     must(rsess_engine_new(config, &engine, NULL) == RSESS_OK);
     rsess_config_free(config);
     return engine;
@@ -100,7 +110,9 @@ static rsess_session *again(rsess_engine *engine, rsess_session *session, uint64
         must(rsess_session_data(session, &before) == RSESS_OK);
         must(rsess_session_load(engine, header.ptr, len, now, &next, NULL) == RSESS_OK);
         must(rsess_session_data(next, &after) == RSESS_OK);
-        if (header.ptr[2] != ';') {
+        if (may_be_over && rsess_session_refusal(next) == RSESS_NOT_FOUND) {
+            must(rsess_session_is_fresh(next));
+        } else if (header.ptr[2] != ';') {
             must(before.len == after.len && memcmp(before.ptr, after.ptr, after.len) == 0);
         }
         rsess_session_free(session);
@@ -156,10 +168,48 @@ static void low_level(uint8_t choice, struct text one, struct text two)
     must(slice.ptr == NULL || slice.len <= one.len);
 }
 
+/* A list is there exactly if the status says so, and begins and ends as an array. */
+static void finish_list(rsess_status status, rsess_buf *buf)
+{
+    must(buf->ptr == NULL || (buf->ptr[0] == '[' && buf->ptr[buf->len - 1] == ']'));
+    finish(status, buf);
+}
+
+static void users(uint8_t choice, rsess_engine *engine, rsess_session *session, struct text one,
+                  struct text two, uint64_t now)
+{
+    rsess_buf buf = {NULL, 0, 0};
+    size_t count = 0;
+
+    switch (choice % 8) {
+    case 0:
+    case 1:
+        is_sound(rsess_session_sign_in(session, one.ptr, one.len, two.ptr, two.len, now, NULL));
+        break;
+    case 2: finish_list(rsess_session_devices(session, now, &buf, NULL), &buf); break;
+    case 3: is_sound(rsess_session_revoke(session, one.ptr, one.len, now, NULL)); break;
+    case 4: is_sound(rsess_session_revoke_others(session, now, &count, NULL)); break;
+    case 5: is_sound(rsess_session_revoke_all(session, now, &count, NULL)); break;
+    case 6: {
+        rsess_status status = rsess_session_sign_out(session, now, NULL);
+        must(is_sound(status));
+        must(rsess_session_devices(session, now, &buf, NULL) == RSESS_OK && buf.len == 2);
+        finish_list(RSESS_OK, &buf);
+        break;
+    }
+    default:
+        may_be_over = true;
+        is_sound(rsess_engine_user_revoke(engine, one.ptr, one.len, two.ptr, two.len, now, NULL));
+        is_sound(rsess_engine_user_revoke_all(engine, one.ptr, one.len, now, &count, NULL));
+        finish_list(rsess_engine_user_devices(engine, one.ptr, one.len, now, &buf, NULL), &buf);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint64_t now = 0;
     set_up();
+    may_be_over = false;
     if (size < 2) {
         return 0;
     }
@@ -178,7 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct text key = take(&data, &size), value = take(&data, &size);
         rsess_buf buf = {NULL, 0, 0};
 
-        switch (choice % 13) {
+        switch (choice < 208 ? choice % 13 : 13) {
         case 0:
         case 1: is_sound(rsess_session_put(session, key.ptr, key.len, value.ptr, value.len)); break;
         case 2:
@@ -193,6 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case 9: settings(key, value); break;
         case 10: now += (uint64_t)key.len * 600000; break;
         case 11: low_level(choice, key, value); break;
+        case 13: users(choice, engine, session, key, value, now); break;
         default: session = again(engine, session, now);
         }
         free(key.ptr);
