@@ -11,12 +11,14 @@
 //!
 //! `payload_get` and `payload_put` get JSON text in C and a parsed payload in Rust: C is charged
 //! for the parsing, which is what a C program pays. `session` is a request with a cookie that
-//! holds its data: load, get a key, free; in Rust the same by hand.
+//! holds its data: load, get a key, free; in Rust the same by hand. `queue` is that request with
+//! its load submitted and drained.
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rudder_session::cookie::{self, CookieConfig, SetCookie};
+use rudder_session::store::Regenerated;
 use rudder_session::{LegacyCookies, Lifetime, MemoryConfig, MemoryStore, SessionId, Store};
 use rudder_session::{Payload, Ttl};
 use rudder_session_benches::c_library::CLibrary;
@@ -155,7 +157,50 @@ fn stores(c: &mut Criterion) {
             || store.update(black_box(&base), &base, ttl, NOW),
             || through_c.store_update(black_box(base.as_json()), base.as_json()),
         );
+        assert!(through_c.store_touch(id.as_str()));
+        both(
+            c,
+            "store_touch",
+            len,
+            || store.touch(black_box(&id), ttl, NOW),
+            || through_c.store_touch(black_box(id.as_str())),
+        );
+        moved_and_destroyed(c, &store, &through_c, len);
     }
+}
+
+/// What changes the store each time, so that it takes two calls to come back to where it began.
+fn moved_and_destroyed(c: &mut Criterion, store: &MemoryStore, through_c: &CLibrary, len: usize) {
+    let ttl = Ttl::from_seconds(7200).expect("legal");
+    let [one, two] = ["one", "two"].map(|it| SessionId::parse(it).expect("legal"));
+    let [one, two] = [&one, &two].map(|id| session(len).with_id(id));
+    let there_and_back = || {
+        let there = store.regenerate(black_box(&one), &two, ttl, NOW);
+        [there, store.regenerate(black_box(&two), &one, ttl, NOW)]
+    };
+    let the_same = || {
+        let there = through_c.store_regenerate(black_box(one.as_json()), two.as_json());
+        [there, through_c.store_regenerate(black_box(two.as_json()), one.as_json())]
+    };
+    assert_eq!(store.create(&one, ttl, NOW), Ok(true));
+    assert!(through_c.store_create(one.as_json()));
+    let done = [&two, &one].map(|it| Ok(Regenerated::Done(it.clone())));
+    assert_eq!((there_and_back(), the_same()), (done, [true; 2]));
+    both(c, "store_regenerate_twice", len, there_and_back, the_same);
+
+    let id = one.session_id().expect("an id of ours");
+    let gone_and_back = || {
+        let gone = store.destroy(black_box(&id));
+        (gone, store.create(&one, ttl, NOW))
+    };
+    let the_same = || {
+        let gone = through_c.store_destroy(black_box(id.as_str()));
+        (gone, through_c.store_create(one.as_json()))
+    };
+    assert_eq!((gone_and_back(), the_same()), ((Ok(()), Ok(true)), (true, true)));
+    both(c, "store_destroy_create", len, gone_and_back, the_same);
+    assert_eq!(store.destroy(&id), Ok(()));
+    assert!(through_c.store_destroy(id.as_str()));
 }
 
 fn requests(c: &mut Criterion) {
@@ -174,6 +219,8 @@ fn requests(c: &mut Criterion) {
         assert_eq!(through_c.session_get(&header, "visits").as_deref(), Some(&b"1"[..]));
 
         both(c, "session", len, by_hand, || through_c.session_get(black_box(&header), "visits"));
+        assert_eq!(through_c.queue_get(&header, "visits").as_deref(), Some(&b"1"[..]));
+        both(c, "queue", len, by_hand, || through_c.queue_get(black_box(&header), "visits"));
     }
 }
 

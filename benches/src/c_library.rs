@@ -40,6 +40,16 @@ struct CookieConfig {
     http_only: bool,
 }
 
+#[repr(C)]
+struct Completion {
+    tag: u64,
+    status: c_int,
+    operation: c_int,
+    session: Object,
+    set_cookie: Buf,
+    error: Object,
+}
+
 /// Functions of the header with their types, found by their names.
 macro_rules! functions {
     ($($name:ident($($argument:ty),*) -> $result:ty;)*) => {
@@ -80,21 +90,30 @@ functions! {
     rsess_engine_new(Object, *mut Object, *mut Object) -> c_int;
     rsess_payload_get(Text, usize, Text, usize, *mut Buf) -> c_int;
     rsess_payload_put(Text, usize, Text, usize, Text, usize, *mut Buf) -> c_int;
+    rsess_completion_free(*mut Completion) -> ();
+    rsess_queue_drain(Object, *mut Completion, usize, *mut usize) -> c_int;
+    rsess_queue_load(Object, Object, Text, usize, u64, u64, u32, *mut Object) -> c_int;
+    rsess_queue_new(*mut Object, *mut Object) -> c_int;
     rsess_session_free(Object) -> ();
     rsess_session_get(Object, Text, usize, *mut Buf) -> c_int;
     rsess_session_load(Object, Text, usize, u64, *mut Object, *mut Object) -> c_int;
     rsess_set_cookie(*const CookieConfig, Text, usize, f64, *mut Buf) -> c_int;
     rsess_store_create(Object, Text, usize, u64, u64) -> c_int;
+    rsess_store_destroy(Object, Text, usize) -> c_int;
     rsess_store_load(Object, Text, usize, u64, *mut Buf) -> c_int;
     rsess_store_new_memory(u64, *mut Object) -> c_int;
+    rsess_store_regenerate(Object, Text, usize, Text, usize, u64, u64, *mut Buf) -> c_int;
+    rsess_store_touch(Object, Text, usize, u64, u64) -> c_int;
     rsess_store_update(Object, Text, usize, Text, usize, u64, u64, *mut Buf) -> c_int;
 }
 
-/// The library with a codec, a memory store and an engine, for as long as the process runs.
+/// The library with a codec, a memory store, an engine and a queue, for as long as the process
+/// runs.
 pub struct CLibrary {
     call: Functions,
     codec: Object,
     engine: Object,
+    queue: Object,
     store: Object,
 }
 
@@ -125,7 +144,9 @@ impl CLibrary {
         assert_eq!(set, 0);
         // SAFETY: a live configuration, and a place for the object.
         let engine = made(|out| unsafe { (call.rsess_engine_new)(config, out, null_mut()) });
-        Self { call, codec, engine, store }
+        // SAFETY: a place for the object.
+        let queue = made(|out| unsafe { (call.rsess_queue_new)(out, null_mut()) });
+        Self { call, codec, engine, queue, store }
     }
 
     /// `rsess_codec_sign`.
@@ -258,6 +279,70 @@ impl CLibrary {
             }
         });
         merged.is_some()
+    }
+
+    /// `rsess_store_touch` for two hours; whether it came to RSESS_OK.
+    pub fn store_touch(&self, id: &str) -> bool {
+        let id = Slice::of(id);
+        let touch = self.call.rsess_store_touch;
+        // SAFETY: a live store, and a text that lives.
+        unsafe { touch(self.store, id.ptr, id.len, TTL_SECONDS, now()) == 0 }
+    }
+
+    /// `rsess_store_destroy`; whether it came to RSESS_OK.
+    pub fn store_destroy(&self, id: &str) -> bool {
+        let id = Slice::of(id);
+        // SAFETY: a live store, and a text that lives.
+        unsafe { (self.call.rsess_store_destroy)(self.store, id.ptr, id.len) == 0 }
+    }
+
+    /// `rsess_store_regenerate` for two hours; whether it came to RSESS_OK.
+    pub fn store_regenerate(&self, base_json: &str, json: &str) -> bool {
+        let (base, json) = (Slice::of(base_json), Slice::of(json));
+        let regenerate = self.call.rsess_store_regenerate;
+        let stored = self.bytes(|out| {
+            // SAFETY: a live store, texts that live, and a place for the result.
+            unsafe {
+                let (base, json) = ((base.ptr, base.len), (json.ptr, json.len));
+                regenerate(self.store, base.0, base.1, json.0, json.1, TTL_SECONDS, now(), out)
+            }
+        });
+        stored.is_some()
+    }
+
+    /// The same request by the queue: `rsess_queue_load`, `_drain`, `rsess_session_get`, and the
+    /// free of the completion.
+    pub fn queue_get(&self, cookie_header: &str, key: &str) -> Option<Bytes<'_>> {
+        let (header, key) = (Slice::of(cookie_header), Slice::of(key));
+        let load = self.call.rsess_queue_load;
+        // SAFETY: a live queue and engine, and a text that lives.
+        let status = unsafe {
+            load(self.queue, self.engine, header.ptr, header.len, now(), 7, 0, null_mut())
+        };
+        let set_cookie = Buf { ptr: null_mut(), len: 0, cap: 0 };
+        let mut completion = Completion {
+            tag: 0,
+            status: -1,
+            operation: 0,
+            session: null_mut(),
+            set_cookie,
+            error: null_mut(),
+        };
+        let mut count = 0;
+        // SAFETY: a live queue, one place for a completion, and one for how many there were.
+        let drained = unsafe {
+            (self.call.rsess_queue_drain)(self.queue, &raw mut completion, 1, &raw mut count)
+        };
+        if (status, drained, count, completion.tag, completion.status) != (0, 0, 1, 7, 0) {
+            return None;
+        }
+        let session = completion.session;
+        // SAFETY: a live session, a text that lives, and a place for the result.
+        let value = self
+            .bytes(|out| unsafe { (self.call.rsess_session_get)(session, key.ptr, key.len, out) });
+        // SAFETY: as it was drained, for the last time.
+        unsafe { (self.call.rsess_completion_free)(&raw mut completion) };
+        value
     }
 
     /// A request that reads one key: `rsess_session_load`, `_get`, `_free`.

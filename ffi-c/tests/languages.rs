@@ -66,6 +66,39 @@ fn a_store_out_of_reach_is_answered_503_and_no_cookie_in_every_language_with_a_s
     }
 }
 
+#[test]
+fn the_sessions_of_a_user_are_listed_and_ended_from_c_and_from_node_alike() {
+    let redis = RedisServer::start();
+    let python = Program::new(&redis, server(cgi("python3", &["visits.py"])));
+    let node = Program::new(&redis, server(cgi("node", &["devices.mjs"])));
+    let sign_in = |program: &Program, device: &str| {
+        let answer = program.ask("POST", "/sign-in", "", device);
+        let cookie = answer.set_cookie.expect("a cookie");
+        cookie.split(';').next().expect("a cookie").to_owned()
+    };
+    let laptop = sign_in(&python, "laptop");
+    let phone = sign_in(&node, "phone");
+
+    for (cookie, current) in [(&laptop, "laptop"), (&phone, "phone")] {
+        let [by_c, by_node] = [&python, &node].map(|it| it.devices(cookie));
+        let mut labels: Vec<_> = by_c.iter().map(|(_, label, _)| label.as_str()).collect();
+        labels.sort_unstable();
+        assert_eq!(labels, ["laptop", "phone"]);
+        assert_eq!(by_c, by_node, "{current}");
+        let own: Vec<_> = by_c.iter().filter(|it| it.2).map(|it| it.1.as_str()).collect();
+        assert_eq!(own, [current]);
+    }
+
+    assert_eq!(node.ask("POST", "/log-out-others", &phone, "").body["ended"], 1);
+    assert!(python.devices(&laptop).is_empty());
+    assert_eq!(python.devices(&phone).len(), 1);
+
+    let laptop = sign_in(&python, "laptop, again");
+    assert_eq!(python.ask("POST", "/log-out-others", &laptop, "").body["ended"], 1);
+    assert!(node.devices(&phone).is_empty());
+    assert_eq!(node.devices(&laptop).len(), 1);
+}
+
 /// How a program is asked.
 enum Kind {
     /// A process for each request: the cookie is in its environment.
@@ -128,9 +161,27 @@ impl Drop for Server {
     }
 }
 
+impl Server {
+    fn exchange(&self, method: &str, path: &str, cookie: &str, device: &str) -> String {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).expect("a server");
+        let headers = format!("Host: x\r\nCookie: {cookie}\r\nUser-Agent: {device}");
+        let head = format!("{method} {path} HTTP/1.0\r\n{headers}\r\nContent-Length: 0\r\n\r\n");
+        socket.write_all(head.as_bytes()).expect("a reader");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("UTF-8");
+        answer
+    }
+}
+
 struct Response {
     set_cookie: String,
     data: serde_json::Value,
+}
+
+/// What a server answers.
+struct Answer {
+    set_cookie: Option<String>,
+    body: serde_json::Value,
 }
 
 impl Program {
@@ -173,15 +224,30 @@ impl Program {
                 expect_success(&format!("{:?}", command.get_program()), &output);
                 String::from_utf8(output.stdout).expect("UTF-8")
             }
-            Running::Server(server) => {
-                let mut socket = TcpStream::connect(("127.0.0.1", server.port)).expect("a server");
-                let head = format!("GET / HTTP/1.0\r\nHost: x\r\nCookie: {cookie}\r\n\r\n");
-                socket.write_all(head.as_bytes()).expect("a reader");
-                let mut answer = String::new();
-                socket.read_to_string(&mut answer).expect("UTF-8");
-                answer
-            }
+            Running::Server(server) => server.exchange("GET", "/", cookie, "tests"),
         }
+    }
+
+    /// Asks a server, as a device that calls itself so.
+    fn ask(&self, method: &str, path: &str, cookie: &str, device: &str) -> Answer {
+        let Running::Server(server) = &self.kind else { panic!("no server") };
+        let answer = server.exchange(method, path, cookie, device).replace("\r\n", "\n");
+        let (head, body) = answer.split_once("\n\n").expect("a head and a body");
+        assert!(head.starts_with("HTTP/1.") && head.contains(" 200 "), "{answer}");
+        let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+        let set_cookie = headers.find(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        Answer {
+            set_cookie: set_cookie.map(|(_, value)| value.to_owned()),
+            body: serde_json::from_str(body).expect("JSON"),
+        }
+    }
+
+    /// Handle, label, and whether it is the one that asks, of the sessions of the user.
+    fn devices(&self, cookie: &str) -> Vec<(String, String, bool)> {
+        let body = self.ask("GET", "/devices", cookie, "").body;
+        let devices = body.as_array().expect("an array").iter();
+        let text = |it: &serde_json::Value| it.as_str().expect("a text").to_owned();
+        devices.map(|it| (text(&it["handle"]), text(&it["label"]), it["current"] == true)).collect()
     }
 
     fn request(&self, cookie: &str) -> Response {
