@@ -28,6 +28,7 @@ for name in $names; do
     timeout "$limit" $miri --exact "$name" >"$log" 2>&1 || status=$?
     if [ "$status" = 0 ]; then
         passed=$((passed + 1))
+        echo "  passed: $name"
     elif [ "$status" = 124 ] || grep -q "unsupported operation" "$log"; then
         beyond="$beyond $name"
     else
