@@ -87,6 +87,24 @@ fn a_store_made_before_a_fork_serves_every_child_and_one_in_use_no_child() {
 }
 
 #[test]
+fn a_signal_of_the_host_ends_no_call() {
+    let program = link(Language::C, "c99", &signals_program(), &library().shared_link_line());
+    let redis = RedisServer::start();
+
+    let mut command = Command::new(program);
+    let output = command.arg(redis.url()).arg(redis.process_id().to_string()).output();
+
+    let output = output.expect("a program");
+    expect_success("signals", &output);
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(
+        printed,
+        "200 signals, and the answer all the same
+"
+    );
+}
+
+#[test]
 fn a_file_store_stays_with_the_process_that_made_it() {
     let program = link(Language::C, "c99", &fork_program(), &library().shared_link_line());
     let file = FileForTest::new("fork");
@@ -164,6 +182,10 @@ fn example() -> PathBuf {
 
 fn fork_program() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/fork.c")
+}
+
+fn signals_program() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/signals.c")
 }
 
 /// The path of a file that is not there when a test starts, nor when it has ended.

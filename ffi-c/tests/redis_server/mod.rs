@@ -44,6 +44,11 @@ impl RedisServer {
         format!("redis+unix://{}", self.dir.join("socket").display())
     }
 
+    #[allow(dead_code, reason = "not wanted by every test program")]
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// All that the server answers to a command, as it comes over the wire.
     pub(crate) fn ask(&self, command: &str) -> String {
         let mut socket = UnixStream::connect(self.dir.join("socket")).expect("a running server");

@@ -197,8 +197,6 @@ impl Read for Reader<'_> {
         let outcome = self.stream.read(into);
         match &outcome {
             Ok(0) => self.error = Some(StoreError::Disconnected),
-            // The parser tries again by itself.
-            Err(err) if err.kind() == ErrorKind::Interrupted => {}
             Err(err) => self.error = Some(fault(err)),
             Ok(_) => {}
         }

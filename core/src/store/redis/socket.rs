@@ -1,7 +1,9 @@
 //! Reads and writes a socket until a deadline, however often bytes trickle.
 //!
 //! A socket's own time limit is for one read or write, and starts anew with each; so it is never
-//! longer than what is left, and when it has passed, what is left by then is waited for.
+//! longer than what is left, and when it has passed, what is left by then is waited for. So is after
+//! a signal: where there is a time limit, the system begins no read anew by itself, whatever the
+//! host has asked of its handlers, and to stop a process and have it go on is a signal, too.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
@@ -93,7 +95,7 @@ impl Read for Socket {
                 #[cfg(unix)]
                 Kind::Unix(stream) => stream.read(into),
             };
-            if !outcome.as_ref().is_err_and(is_time_limit) {
+            if !outcome.as_ref().is_err_and(is_too_early) {
                 return outcome;
             }
         }
@@ -113,7 +115,7 @@ impl Write for Socket {
                 #[cfg(unix)]
                 Kind::Unix(stream) => stream.write(bytes),
             };
-            if !outcome.as_ref().is_err_and(is_time_limit) {
+            if !outcome.as_ref().is_err_and(is_too_early) {
                 return outcome;
             }
         }
@@ -163,11 +165,14 @@ fn connect_tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream
 #[cfg(unix)]
 fn connect_unix(path: &Path, deadline: Instant) -> io::Result<std::os::unix::net::UnixStream> {
     let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_write_timeout(Some(remaining(deadline)?.max(SHORTEST_LIMIT)))?;
-    match socket.connect(&SockAddr::unix(path)?) {
-        Ok(()) => Ok(OwnedFd::from(socket).into()),
-        Err(err) if is_time_limit(&err) => Err(ErrorKind::TimedOut.into()),
-        Err(err) => Err(err),
+    let addr = SockAddr::unix(path)?;
+    loop {
+        socket.set_write_timeout(Some(remaining(deadline)?.max(SHORTEST_LIMIT)))?;
+        match socket.connect(&addr) {
+            Ok(()) => return Ok(OwnedFd::from(socket).into()),
+            Err(err) if is_too_early(&err) => {}
+            Err(err) => return Err(err),
+        }
     }
 }
 
@@ -179,9 +184,10 @@ fn remaining(deadline: Instant) -> io::Result<Duration> {
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
 }
 
-/// A socket's time limit ends a read or write with one of two errors, depending on the system.
-fn is_time_limit(err: &io::Error) -> bool {
-    matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+/// Whether a read or write ended though its deadline may not be here: by the socket's time limit,
+/// which is one of two errors, depending on the system, or by a signal.
+fn is_too_early(err: &io::Error) -> bool {
+    matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 #[cfg(test)]
