@@ -23,7 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
-use rudder_session::{Payload, RedisConfig, RedisStore, Store};
+use rudder_session::{Payload, RedisConfig, RedisStore, SessionId, Store, StoreError};
 use rudder_session_tests::faults::samples::{NOW, an_hour, id};
 use rudder_session_tests::resp::{bulk, read_command};
 
@@ -68,11 +68,17 @@ fuzz_target!(|input: &[u8]| {
 
     let incidents = store.incidents();
     SERVER.answer(vec![bulk(another.as_json().as_bytes())], false);
-    assert_eq!(store.load(&ours, NOW), Ok(None));
+    assert_eq!(served(&store, &ours), Ok(None));
     assert_eq!(store.incidents().foreign_records, incidents.foreign_records + 1);
     SERVER.answer(vec![bulk(mine.as_json().as_bytes())], false);
-    assert_eq!(store.load(&ours, NOW), Ok(Some(mine)));
+    assert_eq!(served(&store, &ours), Ok(Some(mine)));
 });
+
+/// What a good server answers: in time, unless this machine is busy for longer than a deadline.
+fn served(store: &RedisStore, id: &SessionId) -> Result<Option<Payload>, StoreError> {
+    let mut loads = (0..20).map(|_| store.load(id, NOW));
+    loads.find(|it| *it != Err(StoreError::TimedOut)).unwrap_or(Err(StoreError::TimedOut))
+}
 
 /// What connections are answered.
 #[derive(Clone, Default)]
