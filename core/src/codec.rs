@@ -230,3 +230,72 @@ pub(crate) fn accept(
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codec() -> CookieCodec {
+        let ring = KeyRing::from_secrets(["test-secret-32-chars-exactly!!xx"]);
+        CookieCodec::new(ring.expect("legal"))
+    }
+
+    fn payload() -> Payload {
+        Payload::parse(r#"{"id":"a","data":{"cart":3},"flash_next":{}}"#).expect("a payload")
+    }
+
+    #[test]
+    fn into_a_buffer_goes_what_comes_as_text() {
+        let (codec, payload, until) = (codec(), payload(), UnixMillis::new(1000));
+        let mut out = b"from before".to_vec();
+
+        codec.sign_into(b"id.0", &mut out);
+        assert_eq!(out, codec.sign("id.0").as_bytes());
+        assert_eq!(codec.verify("id.0"), Err(DecodeError::BadSignature));
+        assert_eq!(codec.verify(&codec.sign("id.0")), Ok("id.0"));
+
+        for json in [payload.as_json(), &format!(" {}", payload.as_json())] {
+            assert_eq!(codec.encode_text_into(json.as_bytes(), until, &mut out), Ok(()));
+            assert_eq!(out, codec.encode(&payload, until).as_bytes());
+        }
+    }
+
+    #[test]
+    fn room_is_made_once() {
+        let (codec, payload, until) = (codec(), payload(), UnixMillis::new(1000));
+        let (mut signed, mut encoded) = (Vec::new(), Vec::new());
+
+        codec.sign_into(b"id", &mut signed);
+        codec.encode_text_into(payload.as_json().as_bytes(), until, &mut encoded).expect("legal");
+
+        // No more than is needed, as a buffer is given that asks for as much as it has.
+        assert_eq!(signed.len(), 2 + SIGNED_EXTRA_LEN);
+        assert_eq!((signed.capacity(), encoded.capacity()), (signed.len(), encoded.len()));
+    }
+
+    #[test]
+    fn a_cookie_is_good_up_to_its_expiry_and_not_after() {
+        let (codec, payload) = (codec(), payload());
+        let value = codec.encode(&payload, UnixMillis::new(1000));
+        let mut text = b"from before".to_vec();
+
+        for (now, expected) in [(999, Ok(())), (1000, Ok(())), (1001, Err(DecodeError::Expired))] {
+            let (now, legacy) = (UnixMillis::new(now), LegacyCookies::Reject);
+            let decoded = codec.decode(&value, now, legacy);
+            let in_text = codec.decode_text_into(value.as_bytes(), now, legacy, &mut text);
+
+            assert_eq!((decoded.map(drop), in_text), (expected.clone(), expected));
+        }
+        assert_eq!(text, payload.as_json().as_bytes());
+    }
+
+    #[test]
+    fn the_id_of_an_index_names_no_session() {
+        let codec = codec();
+        let index = SessionId::user_index("alice").expect("legal");
+        let session = SessionId::parse("a").expect("legal");
+
+        assert_eq!(codec.decode_id(&codec.encode_id(&session)), Ok(session));
+        assert_eq!(codec.decode_id(&codec.encode_id(&index)), Err(DecodeError::Malformed));
+    }
+}
