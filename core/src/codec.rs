@@ -284,7 +284,7 @@ mod tests {
             let decoded = codec.decode(&value, now, legacy);
             let in_text = codec.decode_text_into(value.as_bytes(), now, legacy, &mut text);
 
-            assert_eq!((decoded.map(drop), in_text), (expected.clone(), expected));
+            assert_eq!((decoded.map(drop), in_text), (expected, expected));
         }
         assert_eq!(text, payload.as_json().as_bytes());
     }
