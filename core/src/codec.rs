@@ -261,14 +261,14 @@ mod tests {
     }
 
     #[test]
-    fn room_is_made_once() {
+    fn no_more_room_is_taken_than_is_needed() {
         let (codec, payload, until) = (codec(), payload(), UnixMillis::new(1000));
         let (mut signed, mut encoded) = (Vec::new(), Vec::new());
 
         codec.sign_into(b"id", &mut signed);
         codec.encode_text_into(payload.as_json().as_bytes(), until, &mut encoded).expect("legal");
 
-        // No more than is needed, as a buffer is given that asks for as much as it has.
+        // A buffer that grows without having been told takes twice what it had.
         assert_eq!(signed.len(), 2 + SIGNED_EXTRA_LEN);
         assert_eq!((signed.capacity(), encoded.capacity()), (signed.len(), encoded.len()));
     }

@@ -319,13 +319,36 @@ pub(crate) fn to_json(sessions: &[UserSession]) -> String {
         json.push_str(r#"{"handle":""#);
         json.push_str(handle.as_str());
         json.push_str(r#"","label":""#);
-        // A label holds no control character.
+        // Whoever else writes to the store may have put anything there.
         label.chars().for_each(|it| match it {
             '"' | '\\' => json.extend(['\\', it]),
+            '\0'..=' ' if it != ' ' => json.push_str(&format!("\\u{:04x}", u32::from(it))),
             _ => json.push(it),
         });
         json.push_str(&format!(r#"","created":{created},"seen":{seen},"current":{current}}}"#));
     }
     json.push(']');
     json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_of_any_characters_is_a_string_of_json() {
+        let label: String = ('\0'..='\u{ff}').chain("\u{2028}\u{10ffff}".chars()).collect();
+        let handle = SessionHandle::random().expect("random");
+        let session = UserSession { handle, created: 1, seen: 2, label, current: true };
+
+        let json = to_json(&[session.clone(), session.clone()]);
+
+        let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(read.as_array().map(Vec::len), Some(2));
+        let expected = serde_json::json!({
+            "handle": session.handle.as_str(), "label": session.label,
+            "created": 1, "seen": 2, "current": true,
+        });
+        assert_eq!(read[1], expected);
+    }
 }

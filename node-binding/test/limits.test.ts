@@ -10,6 +10,7 @@ import {
   SessionLimitError,
   sessionMiddleware,
 } from '@rudderjs/session-native'
+import { limitedText } from '../dist/limits.js'
 import { captureConsole } from './support/console.js'
 import { Browser, config } from './support/pipeline.js'
 
@@ -132,6 +133,25 @@ test('a limit that is new locks nobody out', async (t) => {
   assert.deepEqual([saved.setCookies.length, grown.setCookies.length], [1, 0])
   assert.deepEqual(seen, { a: [[1]], b: nested(3), c: nested(3) })
   assert.match(ended.setCookies[0] ?? '', /^sid=; .*Max-Age=0/)
+})
+
+test('a record of another program that is over a limit is saved on, in whatever order its fields are', () => {
+  const data = { a: [[1]], b: [[2]], c: [[3]] }
+  const base = JSON.stringify({ data, more: { x: 1, y: [[[[0]]]] }, flash_next: {}, id: 'a' })
+  const [same, more] = [data, { ...data, d: 1 }].map((it) =>
+    JSON.stringify({ id: 'a', data: it, flash_next: {} }),
+  ) as [string, string]
+  const save = (text: string, limits: LimitsConfig) =>
+    limitedText(
+      () => text,
+      { maxBytes: 1000, ...limits },
+      () => base,
+    )
+
+  assert.equal(save(same, { maxKeys: 1, maxDepth: 1 }), same)
+  assert.throws(() => save(more, { maxKeys: 1 }), { option: 'limits.maxKeys', found: 4 })
+  const deeper = same.replace('[[1]]', '[[[1]]]')
+  assert.throws(() => save(deeper, { maxDepth: 1 }), { option: 'limits.maxDepth', found: 3 })
 })
 
 test('what an older program has nested as deep as JSON goes is read, and carried on', async () => {

@@ -78,22 +78,26 @@ function written(write: () => string, maxDepth: number): string {
   }
 }
 
-/** What the text of a payload has, whose fields are in their order: id, data, flash, and others. */
+/** What the text of a payload has, in whatever order its fields are. */
 function measured(text: string): { keys: number; depth: number } {
-  let [level, field, keys, depth] = [0, 0, 0, 0]
+  let [level, keys, depth] = [0, 0, 0]
+  let counts = false
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
-      case QUOTE:
-        at = stringEnd(text, at)
+      case QUOTE: {
+        const end = stringEnd(text, at)
+        // The name of a field; that a value is taken for one makes no difference, a name follows.
+        if (level === FIELDS) counts = COUNTED.includes(text.slice(at + 1, end))
+        at = end
         break
+      }
       case COLON:
-        if (level === FIELDS) field += 1
-        else if (level === MEMBERS && (field === DATA || field === FLASH)) keys += 1
+        if (counts && level === MEMBERS) keys += 1
         break
       case OPEN_BRACE:
       case OPEN_BRACKET:
         level += 1
-        if (level - MEMBERS > depth) depth = level - MEMBERS
+        if (counts && level - MEMBERS > depth) depth = level - MEMBERS
         break
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
@@ -117,9 +121,7 @@ function stringEnd(text: string, from: number): number {
 const FIELDS = 1
 const MEMBERS = 2
 
-/** Which of the fields these are. */
-const DATA = 2
-const FLASH = 3
+const COUNTED = ['data', 'flash_next']
 
 const MAX_BYTES_PER_UNIT = 3
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::SECRET;
-use super::sessions::{CEngine, CSession, configured};
+use super::engines::{CEngine, CSession, configured};
 use crate::status::rsess_status::{self, *};
 
 const VECTORS: &str = include_str!("../../../tests/vectors/v2.json");

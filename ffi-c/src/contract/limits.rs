@@ -1,7 +1,7 @@
 //! Limits of a session: what is over one is not saved, and can be read and ended all the same.
 
 use super::SECRET;
-use super::sessions::{CEngine, CSession, configured, explained};
+use super::engines::{CEngine, CSession, configured, explained};
 use crate::commit::rsess_session_commit;
 use crate::status::rsess_status::{self, *};
 

@@ -1,6 +1,7 @@
 //! What the header promises about arguments and results, tried through the exported functions.
 
 mod calls;
+mod engines;
 mod files;
 mod formats;
 mod layout;

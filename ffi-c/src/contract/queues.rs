@@ -12,8 +12,8 @@ use socket2::SockRef;
 
 use super::SECRET;
 use super::calls::c;
+use super::engines::{CEngine, CSession, explained};
 use super::redis_server::RedisServer;
-use super::sessions::{CEngine, CSession, explained};
 use crate::buffer::rsess_buf;
 use crate::queue::*;
 use crate::status::rsess_status::{self, *};

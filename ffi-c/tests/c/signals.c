@@ -86,6 +86,10 @@ int main(int argc, char **argv)
     pthread_join(caller, NULL);
 
     expect("load", RSESS_NOT_FOUND, loaded);
+    if (handled != SIGNALS) {
+        fprintf(stderr, "the call ended after %d signals\n", (int)handled);
+        return EXIT_FAILURE;
+    }
     rsess_store_free(store);
     printf("%d signals, and the answer all the same\n", SIGNALS);
     return EXIT_SUCCESS;

@@ -12,7 +12,7 @@
 //! | a session that is served is that of the id that was asked for, out of bytes that came |
 //! | another's record is none, and counted |
 //! | a create that succeeded was told so: the replies hold a status or a number |
-//! | after all of it, a good server is served by at once |
+//! | after all of it, a good server is served by at once; on a busy machine within three deadlines |
 
 #![no_main]
 
@@ -74,9 +74,9 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(served(&store, &ours), Ok(Some(mine)));
 });
 
-/// What a good server answers: in time, unless this machine is busy for longer than a deadline.
+/// What a good server answers. A call may come too late where other processes take the processor.
 fn served(store: &RedisStore, id: &SessionId) -> Result<Option<Payload>, StoreError> {
-    let mut loads = (0..20).map(|_| store.load(id, NOW));
+    let mut loads = (0..3).map(|_| store.load(id, NOW));
     loads.find(|it| *it != Err(StoreError::TimedOut)).unwrap_or(Err(StoreError::TimedOut))
 }
 

@@ -3,7 +3,7 @@
 use std::ptr::{null, null_mut};
 
 use super::super::calls::c;
-use super::super::sessions::CEngine;
+use super::super::engines::CEngine;
 use super::super::{LAST_DATE, SECRET};
 use super::{COMMON, engine, nobody};
 use crate::buffer::rsess_buf;

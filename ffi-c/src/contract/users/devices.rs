@@ -1,6 +1,6 @@
 //! Users sign in and out, see their devices, and end them.
 
-use super::super::sessions::CEngine;
+use super::super::engines::CEngine;
 use super::{engine, nobody, with_every_engine};
 use crate::status::rsess_status::*;
 

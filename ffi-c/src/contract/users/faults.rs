@@ -9,9 +9,9 @@ use std::thread;
 use rudder_session_core::store::{Reply, Request};
 use rudder_session_core::{MemoryConfig, MemoryStore, Store, StoreError, UnixMillis};
 
+use super::super::engines::{CEngine, CSession};
 use super::super::queues::CQueue;
 use super::super::redis_server::RedisServer;
-use super::super::sessions::{CEngine, CSession};
 use super::{COMMON, engine};
 use crate::status::rsess_status::{self, *};
 use crate::status::{rsess_category, rsess_status_category};

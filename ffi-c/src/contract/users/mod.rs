@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::SECRET;
 use super::calls::{c, filled};
+use super::engines::{CEngine, CSession, Told, explained};
 use super::files::Folder;
 use super::redis_server::RedisServer;
-use super::sessions::{CEngine, CSession, Told, explained};
 use crate::devices::*;
 use crate::engine_users::*;
 use crate::error::rsess_error;

@@ -1,9 +1,9 @@
 //! When the list is asked whether a session is live: at each load, before a late save, by queues,
 //! and not again for a while.
 
+use super::super::engines::{CEngine, CSession};
 use super::super::queues::CQueue;
 use super::super::redis_server::RedisServer;
-use super::super::sessions::{CEngine, CSession};
 use super::{engine, nobody, with_every_engine};
 use crate::status::rsess_status::*;
 

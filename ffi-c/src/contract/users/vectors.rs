@@ -9,7 +9,7 @@ use rudder_session_core::{
 use serde_json::{Value, json};
 
 use super::super::SECRET;
-use super::super::sessions::{CEngine, CSession};
+use super::super::engines::{CEngine, CSession};
 use crate::status::rsess_status::*;
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/users.json");
