@@ -13,6 +13,8 @@
 //! No message of any of them holds a key, a cookie value, a session id or session data, so
 //! all are safe to log.
 
+use crate::secret::SecretError;
+
 /// A cookie value was refused: **the client's** bytes are at fault.
 ///
 /// This is ordinary traffic, not a fault of the server. Answer every variant alike, with a
@@ -152,6 +154,10 @@ pub enum ConfigError {
     #[error("pool size must be 1 to 1024 connections")]
     PoolSize,
 
+    /// Sessions would end with the secret that signs them, and none could be made any more.
+    #[error("secret that signs cannot have an end: only retired ones have")]
+    PrimaryEnds,
+
     /// A share is a number from 0 to 1.
     #[error("touch share must be a number from 0 to 1")]
     TouchShare,
@@ -159,6 +165,10 @@ pub enum ConfigError {
     /// A TTL is at least one second, and small enough for every store.
     #[error("ttl must be 1 to 3456000000 seconds")]
     Ttl,
+
+    /// A secret could not be read from where it should be.
+    #[error("{0}")]
+    UnreadableSecret(SecretError),
 }
 
 impl ConfigError {
@@ -168,7 +178,11 @@ impl ConfigError {
             Self::ClusterDatabase => "redis.url",
             Self::ClusterWithSentinels | Self::InvalidClusterNode => "redis.cluster",
             Self::Deadline => "redis.deadline",
-            Self::EmptyKey | Self::EmptyKeyRing | Self::PlaceholderSecret => "secret",
+            Self::EmptyKey
+            | Self::EmptyKeyRing
+            | Self::PlaceholderSecret
+            | Self::PrimaryEnds
+            | Self::UnreadableSecret(_) => "secret",
             Self::InvalidCa => "redis.ca",
             Self::InvalidCookieName | Self::InvalidCookiePrefix => "cookie.name",
             Self::InvalidCookiePath => "cookie.path",

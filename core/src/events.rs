@@ -3,7 +3,7 @@
 //! ```text
 //!   error   foreign record, damaged file
 //!   warn    breaker opened, unreadable record, conflict, old record remains, queue full,
-//!           file cannot be read or written
+//!           file cannot be read or written, secret easy to guess
 //!   info    breaker closed, new master, file repaired
 //!   debug   connection lost, write to a session that is gone, file opened, records collected
 //! ```
@@ -95,6 +95,10 @@ pub(crate) fn unreadable_record(told: &Seldom) {
     if let Some(count) = told.again() {
         warn!(target: TARGET, count, "record is no payload of a session: not served");
     }
+}
+
+pub(crate) fn weak_secret() {
+    warn!(target: TARGET, "session secret is easy to guess: make one of 32 random bytes");
 }
 
 pub(crate) fn write_to_gone() {

@@ -62,6 +62,7 @@ mod limits;
 mod mac;
 mod merge;
 mod payload;
+mod rotating;
 pub mod secret;
 mod session_id;
 mod signature;
@@ -81,6 +82,7 @@ pub use hardened::{HardenedCodec, HardenedConfig, HardenedKey, Origin};
 pub use key_ring::{Key, KeyRing};
 pub use limits::Limits;
 pub use payload::{Payload, SessionHandle, UserMark};
+pub use rotating::{Current, Rotating};
 pub use session_id::SessionId;
 pub use store::{
     Durability, FileConfig, FileStore, MemoryConfig, MemoryStore, RedisConfig, RedisStore, Store,

@@ -1,4 +1,4 @@
-//! Finds the secret that a RudderJS application signs with.
+//! Finds the secrets that an application signs with.
 //!
 //! ```text
 //!   configured secret --trim--> not empty, not the placeholder?  that
@@ -6,11 +6,17 @@
 //!   neither                                                      the public placeholder
 //! ```
 //!
-//! A host in another language that shares sessions with such an application needs exactly these
-//! rules: the text after `base64:` is the key as it stands, it is not decoded. Reads no
-//! environment: the caller passes what it found there.
+//! A host in another language that shares sessions with a RudderJS application needs exactly these
+//! rules: the text after `base64:` is the key as it stands, it is not decoded. They read no
+//! environment: the caller passes what it found there. A [`SecretSource`] does.
+
+mod source;
+
+use std::collections::HashSet;
 
 use crate::text::trim_js;
+
+pub use source::{Secret, SecretError, SecretSource};
 
 /// The secret that applications start with: public, so no key ring takes it.
 pub const PLACEHOLDER: &str = "change-me-in-production";
@@ -36,3 +42,21 @@ pub fn resolve<'a>(configured: Option<&'a str>, app_key: Option<&'a str>) -> &'a
     let app_key = trim_js(app_key.strip_prefix("base64:").unwrap_or(app_key));
     if app_key.is_empty() { PLACEHOLDER } else { app_key }
 }
+
+/// Whether a secret is easy to guess: less than 32 bytes, or so few different characters that it
+/// cannot have been made at random.
+///
+/// ```
+/// use rudder_session::secret;
+///
+/// assert!(secret::is_weak("a pet's name"));
+/// assert!(secret::is_weak("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+/// assert!(!secret::is_weak("0123456789abcdef0123456789abcdef"));
+/// ```
+pub fn is_weak(secret: &str) -> bool {
+    let characters: HashSet<char> = secret.chars().collect();
+    secret.len() < STRONG_BYTES || characters.len() < STRONG_CHARACTERS
+}
+
+const STRONG_BYTES: usize = 32;
+const STRONG_CHARACTERS: usize = 8;
