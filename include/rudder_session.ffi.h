@@ -56,6 +56,7 @@ typedef enum rsess_status {
     RSESS_ERR_CONFIG_UNKNOWN_KEY = 54,
     RSESS_ERR_CONFIG_VALUE = 55,
     RSESS_ERR_CONFIG_NO_USERS = 56,
+    RSESS_ERR_CONFIG_SECRET_UNREADABLE = 57,
     RSESS_ERR_FILE = 60,
     RSESS_ERR_FILE_DAMAGED = 61,
     RSESS_ERR_FILE_FOREIGN = 62,
@@ -186,6 +187,11 @@ void rsess_config_free(struct rsess_config *config);
 enum rsess_status rsess_engine_new(const struct rsess_config *config,
                                    struct rsess_engine **engine_out,
                                    struct rsess_error **error_out);
+
+enum rsess_status rsess_engine_reload(const struct rsess_engine *engine,
+                                      struct rsess_error **error_out);
+
+bool rsess_engine_has_weak_secret(const struct rsess_engine *engine);
 
 enum rsess_status rsess_engine_share(const struct rsess_engine *engine,
                                      struct rsess_engine **engine_out);

@@ -271,7 +271,7 @@ typedef enum rsess_status {
      */
     RSESS_ERR_CONFIG_REDIS_URL = 48,
     /**
-     * There is no secret, or one of them is empty.
+     * There is no secret, one of them is empty, or the first has an end.
      */
     RSESS_ERR_CONFIG_SECRET = 49,
     /**
@@ -303,6 +303,11 @@ typedef enum rsess_status {
      * The engine lists no sessions of users: the setting users is not true.
      */
     RSESS_ERR_CONFIG_NO_USERS = 56,
+    /**
+     * A secret cannot be read from its file or environment variable: there is none, it is empty,
+     * or not text.
+     */
+    RSESS_ERR_CONFIG_SECRET_UNREADABLE = 57,
     /**
      * The file of a store cannot be opened for a reason that has no number of its own.
      */
@@ -438,7 +443,8 @@ typedef struct rsess_config rsess_config;
 /**
  * Keys, cookie, timeouts, store and users of an application: everything that its requests share.
  *
- * Immutable, counted, and good for any number of threads at once. It belongs to one process, as
+ * Immutable but for its keys (see rsess_engine_reload), counted, and good for any number of threads
+ * at once. It belongs to one process, as
  * its store does: with the driver cookie to all, with memory and redis to the process that uses
  * it first (so it may be made before a fork), with file to the process that made it. In any
  * other process what needs the store answers RSESS_ERR_FORKED, and the last free closes nothing.
@@ -782,10 +788,13 @@ enum rsess_status rsess_config_new(struct rsess_config **config_out);
  *
  * ```text
  * driver               where sessions live: cookie, memory, file, redis; cookie unless set
- * secret               signs cookies. Must be set. May be set more than once: the first signs,
- *                      all verify
- * secretUntil          of the secret set last: the last instant at which it verifies,
- *                      milliseconds since the Unix epoch; no end unless set. With format v2
+ * secret               signs cookies. One of these three must be set. They may be set more than
+ *                      once: the first secret signs, all verify
+ * secretEnv            the environment variable that a secret is in
+ * secretFile           the file that secrets are in, one in each line, the newest first
+ * secretUntil          of what was set last of these three: the last instant at which it
+ *                      verifies, milliseconds since the Unix epoch; no end unless set. The first
+ *                      secret can have none
  * format               v1, v2: v1 is that of @rudderjs/session, v2 the hardened one, whose
  *                      cookies are bound to their name, expiry and purpose, and whose records
  *                      do not show the session ids; v1 unless set
@@ -843,8 +852,9 @@ enum rsess_status rsess_config_new(struct rsess_config **config_out);
  * ```
  *
  * The names are those of the Node package, and so are the defaults but for cookie.secure,
- * redis.poolSize and touchBelow. Nothing is read from the environment. There is no users.key: who
- * the user is only rsess_session_sign_in says.
+ * redis.poolSize and touchBelow. Nothing is read from the environment but what secretEnv names, and
+ * that, as the file, by rsess_engine_new and rsess_engine_reload. There is no users.key: who the
+ * user is only rsess_session_sign_in says.
  *
  * Returns:
  * - RSESS_OK
@@ -892,6 +902,7 @@ void rsess_config_free(struct rsess_config *config);
  * Returns:
  * - RSESS_OK
  * - RSESS_ERR_CONFIG_... if a setting is refused, or one is missing
+ * - RSESS_ERR_CONFIG_SECRET_UNREADABLE if a secret cannot be read from its file or variable
  * - RSESS_ERR_FILE_... if the file cannot be opened
  * - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be
  * - RSESS_ERR_PANIC, RSESS_ERR_POISONED
@@ -904,6 +915,47 @@ void rsess_config_free(struct rsess_config *config);
 enum rsess_status rsess_engine_new(const struct rsess_config *config,
                                    struct rsess_engine **engine_out,
                                    struct rsess_error **error_out);
+
+/**
+ * Reads the secrets anew from their files and environment variables: secretFile, secretEnv.
+ *
+ * Nothing watches them: a program calls this when it has put another secret in front of a file,
+ * or has been told so by a signal. Waits for no other call: those under way go on with the keys
+ * that they began with. After an error the keys stay what they were. If neither setting was used
+ * there is nothing to read, which is no error.
+ *
+ * What retired secrets have signed is accepted until it expires or until secretUntil, and what is
+ * saved is signed with the new one. Each process has keys of its own, and reloads them itself.
+ *
+ * With secretEnv no other thread may write to the environment meanwhile, as setenv does.
+ *
+ * Returns:
+ * - RSESS_OK
+ * - RSESS_ERR_CONFIG_SECRET_UNREADABLE if a secret cannot be read from its file or variable
+ * - RSESS_ERR_CONFIG_SECRET, RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER if one of them is refused
+ * - RSESS_ERR_INVALID_ARGUMENT if `engine` is NULL
+ * - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+ *
+ * # Safety
+ *
+ * - `engine` is NULL, or came from this library and the caller has not yet freed its share.
+ * - `error_out` is NULL, or valid for writes of one pointer.
+ */
+enum rsess_status rsess_engine_reload(const struct rsess_engine *engine,
+                                      struct rsess_error **error_out);
+
+/**
+ * Returns whether one of the secrets in use is easy to guess: it has less than 32 bytes, or fewer
+ * than eight different characters. False for NULL.
+ *
+ * For a warning when a program starts: whoever finds the secret out is every user. The library
+ * itself prints nothing.
+ *
+ * # Safety
+ *
+ * `engine` is NULL, or came from this library and the caller has not yet freed its share.
+ */
+bool rsess_engine_has_weak_secret(const struct rsess_engine *engine);
 
 /**
  * Makes one more share of an engine, for a part of the program that frees it by itself.

@@ -275,6 +275,15 @@ public:
         return *this;
     }
 
+    /* Reads the secrets anew from their files and variables. If it throws they stay as they were. */
+    void reload() const {
+        detail::explained(
+            [&](rsess_error **error) { return rsess_engine_reload(handle_.get(), error); });
+    }
+
+    /* Whether a secret is easy to guess, for a warning at the start. */
+    bool has_weak_secret() const { return rsess_engine_has_weak_secret(handle_.get()); }
+
     Session load(std::string_view cookie_header, std::uint64_t now_unix_ms = now()) const {
         rsess_session *session = nullptr;
         detail::explained([&](rsess_error **error) {

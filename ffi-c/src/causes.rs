@@ -30,7 +30,9 @@ impl From<ConfigError> for rsess_status {
     fn from(error: ConfigError) -> Self {
         match error {
             ConfigError::Deadline => RSESS_ERR_CONFIG_DEADLINE,
-            ConfigError::EmptyKey | ConfigError::EmptyKeyRing => RSESS_ERR_CONFIG_SECRET,
+            ConfigError::EmptyKey | ConfigError::EmptyKeyRing | ConfigError::PrimaryEnds => {
+                RSESS_ERR_CONFIG_SECRET
+            }
             ConfigError::InvalidCookieName => RSESS_ERR_CONFIG_COOKIE_NAME,
             ConfigError::InvalidCookiePath => RSESS_ERR_CONFIG_COOKIE_PATH,
             ConfigError::InvalidCookiePrefix => RSESS_ERR_CONFIG_COOKIE_PREFIX,
@@ -41,6 +43,7 @@ impl From<ConfigError> for rsess_status {
             ConfigError::PlaceholderSecret => RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER,
             ConfigError::PoolSize => RSESS_ERR_CONFIG_POOL_SIZE,
             ConfigError::Ttl => RSESS_ERR_CONFIG_TTL,
+            ConfigError::UnreadableSecret(_) => RSESS_ERR_CONFIG_SECRET_UNREADABLE,
             _ => RSESS_ERR_CONFIG,
         }
     }

@@ -15,13 +15,13 @@ use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard};
 
 use rudder_session_core::cookie::{CookieConfig, SameSite};
+use rudder_session_core::secret::SecretSource;
 use rudder_session_core::{Key, LegacyCookies, Lifetime, Limits, Timeouts, UnixMillis};
-use zeroize::Zeroizing;
 
 use crate::boundary::{borrowed, boundary, lend, take_back, text};
 use crate::clock::instant;
 use crate::error::{Failure, explained, rsess_error};
-use crate::format::{FormatSettings, Secret};
+use crate::format::FormatSettings;
 use crate::out::Out;
 use crate::status::rsess_status::{self, *};
 use crate::store_settings::{StoreKind, StoreSettings};
@@ -61,10 +61,13 @@ pub unsafe extern "C" fn rsess_config_new(config_out: *mut *mut rsess_config) ->
 ///
 /// ```text
 /// driver               where sessions live: cookie, memory, file, redis; cookie unless set
-/// secret               signs cookies. Must be set. May be set more than once: the first signs,
-///                      all verify
-/// secretUntil          of the secret set last: the last instant at which it verifies,
-///                      milliseconds since the Unix epoch; no end unless set. With format v2
+/// secret               signs cookies. One of these three must be set. They may be set more than
+///                      once: the first secret signs, all verify
+/// secretEnv            the environment variable that a secret is in
+/// secretFile           the file that secrets are in, one in each line, the newest first
+/// secretUntil          of what was set last of these three: the last instant at which it
+///                      verifies, milliseconds since the Unix epoch; no end unless set. The first
+///                      secret can have none
 /// format               v1, v2: v1 is that of @rudderjs/session, v2 the hardened one, whose
 ///                      cookies are bound to their name, expiry and purpose, and whose records
 ///                      do not show the session ids; v1 unless set
@@ -122,8 +125,9 @@ pub unsafe extern "C" fn rsess_config_new(config_out: *mut *mut rsess_config) ->
 /// ```
 ///
 /// The names are those of the Node package, and so are the defaults but for cookie.secure,
-/// redis.poolSize and touchBelow. Nothing is read from the environment. There is no users.key: who
-/// the user is only rsess_session_sign_in says.
+/// redis.poolSize and touchBelow. Nothing is read from the environment but what secretEnv names, and
+/// that, as the file, by rsess_engine_new and rsess_engine_reload. There is no users.key: who the
+/// user is only rsess_session_sign_in says.
 ///
 /// Returns:
 /// - RSESS_OK
@@ -194,7 +198,7 @@ pub(crate) enum Driver {
 /// All settings. Without `Debug`: they hold secrets.
 pub(crate) struct Settings {
     pub(crate) driver: Driver,
-    pub(crate) secrets: Vec<Secret>,
+    pub(crate) secrets: Vec<SecretSource>,
     pub(crate) format: FormatSettings,
     pub(crate) lifetime: Lifetime,
     pub(crate) legacy: LegacyCookies,
@@ -254,13 +258,15 @@ impl Settings {
             }
             "secret" => {
                 Key::new(value)?;
-                let text = Zeroizing::new(value.to_owned());
-                self.secrets.push(Secret { text, until: None });
+                self.secrets.push(SecretSource::text(value));
             }
+            "secretEnv" => self.secrets.push(SecretSource::env(filled(key, value)?)),
+            "secretFile" => self.secrets.push(SecretSource::file(filled(key, value)?)),
             "secretUntil" => {
                 let until = unix_ms(key, value)?;
-                let secret = self.secrets.last_mut();
-                secret.ok_or_else(|| refused(key, "must follow a secret"))?.until = Some(until);
+                let secret =
+                    self.secrets.pop().ok_or_else(|| refused(key, "must follow a secret"))?;
+                self.secrets.push(secret.until(until));
             }
             "touchBelow" => {
                 let share = parsed(key, value)?;
@@ -284,6 +290,10 @@ impl Settings {
 
 pub(crate) fn parsed<T: FromStr>(key: &str, value: &str) -> Result<T, Failure> {
     value.parse().map_err(|_| refused(key, "must be a number in range, or true or false"))
+}
+
+fn filled<'a>(key: &str, value: &'a str) -> Result<&'a str, Failure> {
+    if value.is_empty() { Err(refused(key, "must not be empty")) } else { Ok(value) }
 }
 
 fn limit(key: &str, value: &str) -> Result<usize, Failure> {

@@ -17,7 +17,7 @@ use rudder_session_core::cookie::SetCookie;
 use rudder_session_core::store::{HashedIds, Metered, StoreFigures};
 use rudder_session_core::{Limits, Store, Timeouts};
 
-use crate::boundary::{Guarded, borrowed, boundary, lend_shared, share, take_back_shared};
+use crate::boundary::{Guarded, borrowed, boundary, lend_shared, peek, share, take_back_shared};
 use crate::config::{Driver, Settings, rsess_config};
 use crate::error::{Failure, explained, rsess_error};
 use crate::figures::{FIRST_SIZE, rsess_figures};
@@ -29,7 +29,8 @@ use crate::users::Users;
 
 /// Keys, cookie, timeouts, store and users of an application: everything that its requests share.
 ///
-/// Immutable, counted, and good for any number of threads at once. It belongs to one process, as
+/// Immutable but for its keys (see rsess_engine_reload), counted, and good for any number of threads
+/// at once. It belongs to one process, as
 /// its store does: with the driver cookie to all, with memory and redis to the process that uses
 /// it first (so it may be made before a fork), with file to the process that made it. In any
 /// other process what needs the store answers RSESS_ERR_FORKED, and the last free closes nothing.
@@ -50,6 +51,7 @@ pub struct rsess_engine {
 /// Returns:
 /// - RSESS_OK
 /// - RSESS_ERR_CONFIG_... if a setting is refused, or one is missing
+/// - RSESS_ERR_CONFIG_SECRET_UNREADABLE if a secret cannot be read from its file or variable
 /// - RSESS_ERR_FILE_... if the file cannot be opened
 /// - RSESS_ERR_INVALID_ARGUMENT if a pointer is NULL that must not be
 /// - RSESS_ERR_PANIC, RSESS_ERR_POISONED
@@ -77,6 +79,60 @@ pub unsafe extern "C" fn rsess_engine_new(
     };
     // SAFETY: `error_out` is NULL or writable, as the caller promises.
     unsafe { explained(error_out, body) }
+}
+
+/// Reads the secrets anew from their files and environment variables: secretFile, secretEnv.
+///
+/// Nothing watches them: a program calls this when it has put another secret in front of a file,
+/// or has been told so by a signal. Waits for no other call: those under way go on with the keys
+/// that they began with. After an error the keys stay what they were. If neither setting was used
+/// there is nothing to read, which is no error.
+///
+/// What retired secrets have signed is accepted until it expires or until secretUntil, and what is
+/// saved is signed with the new one. Each process has keys of its own, and reloads them itself.
+///
+/// With secretEnv no other thread may write to the environment meanwhile, as setenv does.
+///
+/// Returns:
+/// - RSESS_OK
+/// - RSESS_ERR_CONFIG_SECRET_UNREADABLE if a secret cannot be read from its file or variable
+/// - RSESS_ERR_CONFIG_SECRET, RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER if one of them is refused
+/// - RSESS_ERR_INVALID_ARGUMENT if `engine` is NULL
+/// - RSESS_ERR_PANIC, RSESS_ERR_POISONED
+///
+/// # Safety
+///
+/// - `engine` is NULL, or came from this library and the caller has not yet freed its share.
+/// - `error_out` is NULL, or valid for writes of one pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rsess_engine_reload(
+    engine: *const rsess_engine,
+    error_out: *mut *mut rsess_error,
+) -> rsess_status {
+    let body = || {
+        // SAFETY: `engine` is NULL or live, as the caller promises.
+        let engine = unsafe { borrowed(engine) }?;
+
+        engine.call(|parts| Ok(parts.format.reload()?))
+    };
+    // SAFETY: `error_out` is NULL or writable, as the caller promises.
+    unsafe { explained(error_out, body) }
+}
+
+/// Returns whether one of the secrets in use is easy to guess: it has less than 32 bytes, or fewer
+/// than eight different characters. False for NULL.
+///
+/// For a warning when a program starts: whoever finds the secret out is every user. The library
+/// itself prints nothing.
+///
+/// # Safety
+///
+/// `engine` is NULL, or came from this library and the caller has not yet freed its share.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rsess_engine_has_weak_secret(engine: *const rsess_engine) -> bool {
+    // SAFETY: `engine` is NULL or live, as the caller promises.
+    let engine = unsafe { peek(engine) };
+    engine.is_some_and(|it| it.call(|parts| Ok(parts.format.has_weak_secret())).unwrap_or(false))
 }
 
 /// Makes one more share of an engine, for a part of the program that frees it by itself.

@@ -126,7 +126,7 @@ pub enum rsess_status {
     RSESS_ERR_CONFIG_POOL_SIZE = 47,
     /// The URL is neither redis://[user:password@]host[:port][/db] nor redis+unix:///path.
     RSESS_ERR_CONFIG_REDIS_URL = 48,
-    /// There is no secret, or one of them is empty.
+    /// There is no secret, one of them is empty, or the first has an end.
     RSESS_ERR_CONFIG_SECRET = 49,
     /// A secret is the placeholder of the documentation, with which anybody can sign.
     RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER = 50,
@@ -143,6 +143,9 @@ pub enum rsess_status {
     RSESS_ERR_CONFIG_VALUE = 55,
     /// The engine lists no sessions of users: the setting users is not true.
     RSESS_ERR_CONFIG_NO_USERS = 56,
+    /// A secret cannot be read from its file or environment variable: there is none, it is empty,
+    /// or not text.
+    RSESS_ERR_CONFIG_SECRET_UNREADABLE = 57,
 
     /// The file of a store cannot be opened for a reason that has no number of its own.
     RSESS_ERR_FILE = 60,
@@ -269,7 +272,7 @@ impl rsess_status {
 }
 
 /// All of them, by number.
-pub(crate) const NAMES: [(rsess_status, &CStr); 60] = [
+pub(crate) const NAMES: [(rsess_status, &CStr); 61] = [
     (RSESS_OK, c"RSESS_OK"),
     (RSESS_ERR_INVALID_ARGUMENT, c"RSESS_ERR_INVALID_ARGUMENT"),
     (RSESS_ERR_INVALID_ID, c"RSESS_ERR_INVALID_ID"),
@@ -315,6 +318,7 @@ pub(crate) const NAMES: [(rsess_status, &CStr); 60] = [
     (RSESS_ERR_CONFIG_UNKNOWN_KEY, c"RSESS_ERR_CONFIG_UNKNOWN_KEY"),
     (RSESS_ERR_CONFIG_VALUE, c"RSESS_ERR_CONFIG_VALUE"),
     (RSESS_ERR_CONFIG_NO_USERS, c"RSESS_ERR_CONFIG_NO_USERS"),
+    (RSESS_ERR_CONFIG_SECRET_UNREADABLE, c"RSESS_ERR_CONFIG_SECRET_UNREADABLE"),
     (RSESS_ERR_FILE, c"RSESS_ERR_FILE"),
     (RSESS_ERR_FILE_DAMAGED, c"RSESS_ERR_FILE_DAMAGED"),
     (RSESS_ERR_FILE_FOREIGN, c"RSESS_ERR_FILE_FOREIGN"),
@@ -385,7 +389,7 @@ mod tests {
     fn the_numbers_stay_what_they_are() {
         let numbers = NAMES.map(|(status, _)| status as c_int);
 
-        let expected = (0..=9).chain(10..=16).chain(20..=28).chain(30..=31).chain(40..=56);
+        let expected = (0..=9).chain(10..=16).chain(20..=28).chain(30..=31).chain(40..=57);
         let expected = expected.chain(60..=64).chain(70..=74).chain(100..=104);
         assert!(numbers.into_iter().eq(expected));
     }

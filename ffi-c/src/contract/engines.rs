@@ -5,7 +5,7 @@ use std::ptr::{self, null_mut};
 use std::sync::Arc;
 
 use rudder_session_core::cookie::{CookieConfig, SetCookie};
-use rudder_session_core::{CookieCodec, KeyRing, LegacyCookies, Lifetime, Limits, Store, Timeouts};
+use rudder_session_core::{Lifetime, Limits, Store, Timeouts};
 
 use super::SECRET;
 use super::calls::{c, filled};
@@ -70,6 +70,9 @@ pub(super) fn configured(settings: &[(&str, &str)]) -> Result<*mut rsess_config,
 
 pub(super) struct CEngine(pub(super) *mut rsess_engine);
 
+// SAFETY: the header promises that an engine serves any number of threads at once.
+unsafe impl Sync for CEngine {}
+
 impl CEngine {
     pub(super) fn new(settings: &[(&str, &str)]) -> Result<Self, Told> {
         let config = configured(settings)?;
@@ -93,20 +96,18 @@ impl CEngine {
 
     /// The same, with what the settings say of users.
     pub(super) fn over_with(store: impl Store + 'static, settings: &[(&str, &str)]) -> Self {
-        let config_object = configured(settings).expect("legal");
+        let config_object = configured(&[&[("secret", SECRET)], settings].concat()).expect("legal");
         // SAFETY: made above, and freed below only.
         let settings = unsafe { &*config_object }.settings().expect("not poisoned");
         let users = Users::open(&settings).expect("legal");
+        let format = Format::new(&settings).expect("legal");
         drop(settings);
         // SAFETY: made above, and freed here only.
         unsafe { rsess_config_free(config_object) };
         let lifetime = Lifetime::from_minutes(120.0).expect("legal");
         let config = CookieConfig { secure: true, ..CookieConfig::default() };
         Self(lend_shared(Arc::new(rsess_engine::new(Parts {
-            format: Format::V1 {
-                codec: CookieCodec::new(KeyRing::from_secrets([SECRET]).expect("a key")),
-                legacy: LegacyCookies::Accept,
-            },
+            format,
             cookie_name: "sid".to_owned(),
             set_cookie: SetCookie::new(&config, lifetime).expect("legal"),
             timeouts: Timeouts::idle(lifetime),
@@ -128,6 +129,16 @@ impl CEngine {
         }
         assert_eq!(session, ptr::dangling_mut(), "written on {told:?}");
         Err(told)
+    }
+
+    pub(super) fn reload(&self) -> Told {
+        // SAFETY: the engine and the place for the error are alive.
+        explained(|out| unsafe { rsess_engine_reload(self.0, out) })
+    }
+
+    pub(super) fn has_weak_secret(&self) -> bool {
+        // SAFETY: the engine is alive.
+        unsafe { rsess_engine_has_weak_secret(self.0) }
     }
 
     pub(super) fn figures(&self) -> rsess_figures {

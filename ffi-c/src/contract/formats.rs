@@ -212,7 +212,6 @@ fn settings_of_v2_that_go_with_nothing_are_refused_by_name() {
     assert_eq!(refused(&[("encrypt", "true")]), said("encrypt: needs the format v2"));
     assert_eq!(refused(&[("padTo", "16")]), said("padTo: needs the format v2"));
     assert_eq!(refused(&[("acceptV1Until", "1")]), said("acceptV1Until: needs the format v2"));
-    assert_eq!(refused(&[("secretUntil", "1")]), said("secretUntil: needs the format v2"));
     let v2 = ("format", "v2");
     assert_eq!(
         refused(&[v2, ("padTo", "16")]),

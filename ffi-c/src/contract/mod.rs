@@ -10,6 +10,7 @@ mod pointers;
 mod queues;
 #[path = "../../tests/redis_server/mod.rs"]
 mod redis_server;
+mod secrets;
 mod sessions;
 mod stateless;
 mod stores;
