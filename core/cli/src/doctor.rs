@@ -65,7 +65,8 @@ pub(crate) fn run(options: &Options) -> Result<Diagnosis, CommandError> {
     let mut checks = Vec::new();
     if options.secrets.is_given() || place.is_none() {
         let secrets = options.secrets.read()?;
-        checks.extend((1..).zip(&secrets).map(|(number, secret)| of_secret(number, secret)));
+        checks
+            .extend((1..).zip(&secrets).map(|(number, secret)| of_secret(number, secret.expose())));
     }
     if let Some(place) = place {
         let of_store = of_store(&place)?;
@@ -90,9 +91,10 @@ fn of_secret(number: usize, secret: &str) -> Check {
     }
     match Key::new(secret) {
         Err(error) => say(Finding::Wrong, &format!("is refused: {error}")),
-        Ok(_) if secret.len() < GOOD_SECRET_BYTES => {
-            say(Finding::Doubtful, "has less than 32 bytes: make one with genkey")
-        }
+        Ok(_) if secret::is_weak(secret) => say(
+            Finding::Doubtful,
+            "has less than 32 bytes, or hardly any different characters: make one with genkey",
+        ),
         Ok(_) => say(Finding::Well, "is long enough"),
     }
 }
@@ -180,6 +182,4 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// As many as the signature has.
-const GOOD_SECRET_BYTES: usize = 32;
 const FACTS_TIMEOUT: Duration = Duration::from_secs(5);

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::{env, fs, io};
+use std::{env, io};
 
 use clap::Args;
-use zeroize::Zeroizing;
+use rudder_session::secret::{Secret, SecretError, SecretSource};
 
 use crate::report::CommandError;
 
@@ -22,35 +22,21 @@ pub(crate) struct SecretOptions {
 
 impl SecretOptions {
     /// The secrets, the one that signs first.
-    pub(crate) fn read(&self) -> Result<Vec<Zeroizing<String>>, CommandError> {
-        let text = match &self.secret_file {
-            Some(file) => Zeroizing::new(
-                fs::read_to_string(file)
-                    .map_err(|error| CommandError::ReadFile(file.clone(), error))?,
-            ),
-            None => Zeroizing::new(
-                env::var(&self.secret_env).map_err(|_| CommandError::Absent("secret"))?,
-            ),
+    pub(crate) fn read(&self) -> Result<Vec<Secret>, CommandError> {
+        let (source, place) = match &self.secret_file {
+            Some(file) => (SecretSource::file(file), file.display().to_string()),
+            None => (SecretSource::env(self.secret_env.as_str()), self.secret_env.clone()),
         };
-        // Without white space around them, as the hosts read them.
-        let secrets: Vec<_> = match &self.secret_file {
-            Some(_) => text.lines().map(str::trim).filter(|it| !it.is_empty()).map(owned).collect(),
-            None => vec![owned(text.trim())],
-        };
-        if secrets.iter().all(|secret| secret.is_empty()) {
-            return Err(CommandError::Absent("secret"));
-        }
-        Ok(secrets)
+        source.read().map_err(|error| match error {
+            SecretError::Absent | SecretError::Empty => CommandError::Absent("secret"),
+            _ => CommandError::Secrets(place, error),
+        })
     }
 
     /// Whether there is anything to read.
     pub(crate) fn is_given(&self) -> bool {
         self.secret_file.is_some() || env::var_os(&self.secret_env).is_some()
     }
-}
-
-fn owned(line: &str) -> Zeroizing<String> {
-    Zeroizing::new(line.to_owned())
 }
 
 /// The argument, or standard input if that is `-`; without white space around it.

@@ -101,8 +101,8 @@ pub(crate) fn run(options: &Options) -> Result<Inspected, CommandError> {
     };
     for (number, secret) in (1..).zip(options.secrets.read()?) {
         let opened = match format {
-            Format::V1Unknown => open_v1(value, &secret)?,
-            _ => open_v2(value, format, &secret, name)?,
+            Format::V1Unknown => open_v1(value, secret.expose())?,
+            _ => open_v2(value, format, secret.expose(), name)?,
         };
         if let Some(opened) = opened {
             inspected.secret_number = Some(number);

@@ -28,6 +28,10 @@ pub(crate) struct StoreOptions {
     /// others are found by asking
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', conflicts_with_all = ["file", "memory"])]
     redis_cluster_node: Vec<String>,
+    /// A sentinel that watches the master; may be given again. In the URL the name of the master
+    /// stands for the host
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', conflicts_with_all = ["file", "memory", "redis_cluster_node"])]
+    redis_sentinel: Vec<String>,
     /// Certificates, in PEM, of the authority that `rediss:` servers are trusted by
     #[arg(long, value_name = "FILE")]
     redis_ca: Option<PathBuf>,
@@ -62,6 +66,7 @@ impl StoreOptions {
         let config = RedisConfig {
             url: url.clone(),
             cluster_nodes: self.redis_cluster_node.clone(),
+            sentinels: self.redis_sentinel.clone(),
             ca_pem: self.redis_ca.as_ref().map(read).transpose()?,
             prefix: self.prefix.clone(),
             deadline: Duration::from_millis(self.deadline_ms),

@@ -1,12 +1,13 @@
-//! Finds the servers that have the records of a store: one, or the masters of a cluster.
+//! Finds the servers that have the records of a store: one, the master that sentinels watch, or the
+//! masters of a cluster.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use redis::{
-    Client, Connection, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError,
-    RedisResult, Value,
+    Client, Connection, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
+    RedisConnectionInfo, RedisError, RedisResult, Value,
 };
 use rudder_session::RedisConfig;
 
@@ -37,8 +38,9 @@ pub(crate) fn outcome<T>(
 }
 
 /// A server that has records.
+#[derive(Clone)]
 pub(crate) struct Server {
-    /// `host:port`, if there are several.
+    /// `host:port`, if it had to be found.
     pub(crate) name: Option<String>,
     info: ConnectionInfo,
 }
@@ -48,14 +50,33 @@ impl Server {
         Client::open(self.info.clone())?.get_connection_with_timeout(timeout)
     }
 
-    /// The server at `addr` of the same cluster: with the same user and password.
+    /// The server at `addr` of the same group: with the same user and password.
     fn beside(&self, addr: &ConnectionAddr) -> RedisResult<Self> {
         let (ConnectionAddr::Tcp(..), ConnectionAddr::Tcp(host, port)) = (self.info.addr(), addr)
         else {
-            return Err((ErrorKind::InvalidClientConfig, "only TCP leads to a cluster").into());
+            return Err(
+                (ErrorKind::InvalidClientConfig, "only TCP leads to several servers").into()
+            );
         };
         let name = Some(format!("{host}:{port}"));
         Ok(Self { name, info: self.info.clone().set_addr(addr.clone()) })
+    }
+
+    /// The master that the sentinel at `addr` knows by the name that stands for a host in the URL.
+    fn watched_by(&self, addr: &ConnectionAddr, timeout: Duration) -> RedisResult<Vec<Self>> {
+        let ConnectionAddr::Tcp(name, _) = self.info.addr() else {
+            return Err((ErrorKind::InvalidClientConfig, "only TCP leads to sentinels").into());
+        };
+        // User, password and database are those of the master.
+        let bare = self.info.clone().set_redis_settings(RedisConnectionInfo::default());
+        let sentinel = Self { name: None, info: bare.set_addr(addr.clone()) };
+        let mut question = redis::cmd("SENTINEL");
+        question.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
+        let known: Option<(String, u16)> = question.query(&mut sentinel.connect(timeout)?)?;
+        let Some((host, port)) = known else {
+            return Err((ErrorKind::InvalidClientConfig, "no master of that name").into());
+        };
+        Ok(vec![self.beside(&ConnectionAddr::Tcp(host, port))?])
     }
 
     /// What it knows of the masters of its cluster.
@@ -79,28 +100,45 @@ impl Server {
     }
 }
 
-/// All servers of a store, if they are known by `until`. Of a cluster all nodes that are named are
-/// asked at once, since some may hang; the first that knows decides.
+/// All servers of a store, if they are known by `until`.
 pub(crate) fn servers(config: &RedisConfig, until: Instant) -> Result<Vec<Server>, CommandError> {
     let info = config.url.as_str().into_connection_info().map_err(refused)?;
     let named = Server { name: None, info };
-    if config.cluster_nodes.is_empty() {
+    // As the store reads them.
+    let addr = |host: &str, port| {
+        let text = if names_a_port(host) { host.to_owned() } else { format!("{host}:{port}") };
+        let info = format!("redis://{text}").into_connection_info().map_err(refused)?;
+        Ok::<_, CommandError>(info.addr().clone())
+    };
+    let timeout = until.saturating_duration_since(Instant::now());
+    let mut questions: Vec<Question> = Vec::new();
+    for sentinel in &config.sentinels {
+        let (named, addr) = (named.clone(), addr(sentinel, SENTINEL_PORT)?);
+        questions.push(Box::new(move || named.watched_by(&addr, timeout)));
+    }
+    for node in &config.cluster_nodes {
+        let node = named.beside(&addr(node, REDIS_PORT)?).map_err(refused)?;
+        questions.push(Box::new(move || node.masters(timeout)));
+    }
+    if questions.is_empty() {
         return Ok(vec![named]);
     }
-    let beside = config.cluster_nodes.iter().map(|node| {
-        // As the store reads it.
-        named.beside(format!("redis://{node}").into_connection_info()?.addr())
-    });
-    let mut sources = beside.collect::<RedisResult<Vec<_>>>().map_err(refused)?;
-    sources.push(named);
+    if !config.cluster_nodes.is_empty() {
+        questions.push(Box::new(move || named.masters(timeout)));
+    }
+    first_answer(questions, until)
+}
 
-    let timeout = until.saturating_duration_since(Instant::now());
+type Question = Box<dyn FnOnce() -> RedisResult<Vec<Server>> + Send>;
+
+/// Asks all at once, since some may hang; the first that knows decides.
+fn first_answer(questions: Vec<Question>, until: Instant) -> Result<Vec<Server>, CommandError> {
     let (answer, answered) = channel();
-    for source in sources {
+    for question in questions {
         let answer = answer.clone();
         thread::spawn(move || {
             // Refused only when another was first.
-            let _ = answer.send(source.masters(timeout));
+            let _ = answer.send(question());
         });
     }
     drop(answer);
@@ -115,6 +153,15 @@ pub(crate) fn servers(config: &RedisConfig, until: Instant) -> Result<Vec<Server
         }
     }
 }
+
+/// Of `host`, `host:port`, `[::1]` or `[::1]:port`.
+fn names_a_port(place: &str) -> bool {
+    place.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|it| it.is_ascii_digit()))
+        && !place.ends_with(']')
+}
+
+const REDIS_PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26379;
 
 /// Without the client's own words.
 fn refused(error: RedisError) -> CommandError {
@@ -143,6 +190,19 @@ fn owners(slots: &Value) -> Vec<(Option<String>, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_is_told_from_an_address() {
+        for (place, expected) in [
+            ("host:1", true),
+            ("[::1]:26379", true),
+            ("host", false),
+            ("[::1]", false),
+            ("host:port", false),
+        ] {
+            assert_eq!(names_a_port(place), expected, "{place}");
+        }
+    }
 
     #[test]
     fn whoever_has_slots_is_read_from_the_answer() {

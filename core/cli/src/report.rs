@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use rudder_session::secret::SecretError;
 use rudder_session::{ConfigError, OpenError, StoreError, UsersError};
 use serde::Serialize;
 
@@ -53,6 +54,8 @@ pub(crate) enum CommandError {
     /// Without the client's own words: they quote what was sent.
     #[error("redis cannot be asked: {0}")]
     Redis(String),
+    #[error("{0}: {1}")]
+    Secrets(String, SecretError),
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("{0}")]
@@ -68,6 +71,7 @@ impl CommandError {
             | Self::Config(_)
             | Self::NoFile(_)
             | Self::ReadFile(..)
+            | Self::Secrets(..)
             | Self::Usage(_)
             | Self::Users(UsersError::InvalidUser) => WRONG_USE,
             Self::Input(_)
