@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rudder_session::cookie::{CookieConfig, SetCookie};
+use rudder_session::secret::{Secret, SecretError, SecretSource};
 use rudder_session::store::Updated;
 use rudder_session::store::{Done, Found, Metered, Regenerated, Reply, Request, Submission};
 use rudder_session::{
@@ -14,7 +15,7 @@ use rudder_session::{
     HardenedKey, Key, KeyRing, LegacyCookies, Lifetime, OpenError,
 };
 use rudder_session::{MemoryConfig, MemoryStore, Payload, PayloadError, RedisConfig, RedisStore};
-use rudder_session::{SessionId, Store, StoreError, Ttl, UnixMillis};
+use rudder_session::{Rotating, SessionId, Store, StoreError, Ttl, UnixMillis};
 use rudder_session_tests::faults::samples::{is_ok, plant};
 use rudder_session_tests::log::log;
 use rudder_session_tests::redis_server::{RedisServer, TempDir};
@@ -50,6 +51,22 @@ fn what_holds_a_secret_shows_none_of_it() {
     let shown_id = shown(&hardened.decode_id(&value, NOW));
     assert!(!shown_id.contains(id_256.as_str()) && !shown_id.contains(&value));
     assert_eq!(shown(&id()), "SessionId(***)SessionId(***)");
+    let source = SecretSource::text(KEY);
+    let rotating = Rotating::open(vec![source.clone(), SecretSource::env(KEY)], |_| Ok(()));
+    let open = Rotating::open(vec![source.clone(), SecretSource::env("PATH")], |secrets| {
+        assert_clean(&shown(&secrets));
+        KeyRing::from_secrets(secrets.iter().map(Secret::expose))
+    });
+    let open = open.expect("legal");
+    for shown in [
+        shown(&source),
+        shown(&rotating),
+        shown(&open),
+        shown(&open.at(NOW)),
+        shown(&*open.at(NOW)),
+    ] {
+        assert_clean(&shown);
+    }
 }
 
 #[test]
@@ -452,8 +469,14 @@ fn every_error_has_a_message_of_its_own_in_our_style() {
         ConfigError::MemoryBound,
         ConfigError::PlaceholderSecret,
         ConfigError::PoolSize,
+        ConfigError::PrimaryEnds,
         ConfigError::TouchShare,
         ConfigError::Ttl,
+        ConfigError::UnreadableSecret(SecretError::Absent),
+        ConfigError::UnreadableSecret(SecretError::Empty),
+        ConfigError::UnreadableSecret(SecretError::NotText),
+        ConfigError::UnreadableSecret(SecretError::TooLarge),
+        ConfigError::UnreadableSecret(SecretError::Unreadable(std::io::ErrorKind::NotFound)),
     ];
     let payload = [
         PayloadError::Mismatch,

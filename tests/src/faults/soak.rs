@@ -20,9 +20,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rudder_session::secret::{Secret, SecretSource};
 use rudder_session::{
     CookieCodec, DecodeError, FileConfig, FileStore, HardenedCodec, HardenedConfig, HardenedKey,
-    KeyRing, MemoryConfig, MemoryStore, Store,
+    KeyRing, MemoryConfig, MemoryStore, Rotating, Store,
 };
 
 use super::cuts::Run;
@@ -104,20 +105,36 @@ fn fail_over_again_and_again(extent: Extent, is_over: &dyn Fn() -> bool) -> usiz
     clusters
 }
 
-/// Puts a new key in front again and again: cookies of the keys that are still on the ring are
+/// Puts a new key in front of a file again and again, which is read anew: cookies of the keys that are still on the ring are
 /// read, in both formats, and those of others are refused. How many keys that were.
 fn rotate(mut random: Random, is_over: &dyn Fn() -> bool) -> usize {
     let secret = |number: usize| format!("the-secret-of-32-bytes-number-{number:08}");
     let own = id("rotated");
-    let mut made: Vec<(usize, String, String)> = Vec::new();
+    let folder = TempDir::new();
+    let file = folder.path().join("secrets");
+    let write = |newest: usize| {
+        let on_the_ring = (newest - ON_THE_RING + 1..=newest).rev().map(secret);
+        let text = on_the_ring.collect::<Vec<_>>().join("\n");
+        std::fs::write(&file, text).expect("it is writable");
+    };
     let mut newest = ON_THE_RING;
+    write(newest);
+    let sources = || vec![SecretSource::file(&file)];
+    let v1 = Rotating::open(sources(), |secrets| {
+        Ok(CookieCodec::new(KeyRing::from_secrets(secrets.iter().map(Secret::expose))?))
+    });
+    let v2 = Rotating::open(sources(), |secrets| {
+        let keys = secrets.iter().map(|it| HardenedKey::new(it.expose()));
+        HardenedCodec::new(HardenedConfig::new(keys.collect::<Result<_, _>>()?, "sid"))
+    });
+    let (v1, v2) = (v1.expect("legal"), v2.expect("legal"));
+    let mut made: Vec<(usize, String, String)> = Vec::new();
     while !is_over() {
         newest += 1;
-        let on_the_ring = (newest - ON_THE_RING + 1..=newest).rev().map(secret);
-        let secrets: Vec<String> = on_the_ring.collect();
-        let v1 = CookieCodec::new(KeyRing::from_secrets(&secrets).expect("legal"));
-        let keys = secrets.iter().map(|it| HardenedKey::new(it).expect("legal")).collect();
-        let v2 = HardenedCodec::new(HardenedConfig::new(keys, "sid")).expect("legal");
+        write(newest);
+        v1.reload().expect("legal");
+        v2.reload().expect("legal");
+        let (v1, v2) = (v1.at(NOW), v2.at(NOW));
 
         for (number, by_v1, by_v2) in &made {
             let is_read = *number + ON_THE_RING > newest;
