@@ -94,7 +94,7 @@ test-vectors: redis-server addon ts ## Run VECTORS=/path/to/file.json through Ru
 	exit $$status
 
 .PHONY: test-faults
-test-faults: redis-server addon ts ## Run the long fault tests of the stores, the timing, the differential and the fuzz targets, some thirty minutes (FAULTS="--seed 1 --soak 600 NAME")
+test-faults: redis-server addon ts ## Run the long fault tests of the stores, the timing, the differential and the fuzz targets, some forty minutes (FAULTS="--seed 1 --soak 600 NAME")
 	cargo run --release --quiet -p rudder-session-tests --bin faults -- $(FAULTS)
 	cd $(NODE) && npm run --silent test:differential
 	@$(MAKE) test-fuzz
