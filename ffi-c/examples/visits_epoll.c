@@ -3,22 +3,26 @@
  * the store.
  *
  *   REDIS_URL=redis://127.0.0.1:6379 SESSION_SECRET=.. ./visits_epoll
+ *   REDIS_URL=redis://127.0.0.1:6379 SESSION_SECRET_FILE=/run/secrets/session ./visits_epoll
  *
  *   socket readable --rsess_queue_load---> session loaded --rsess_queue_commit--> response
  *                                 the queue's descriptor is one more in the epoll set
  *
- * It prints the port that it listens on, and ends when its standard input does. To stay short it
- * takes a request only if it comes in one piece, and closes the connection after each.
+ * It prints the port that it listens on, and ends when its standard input does. At a SIGHUP it reads
+ * the file of secrets anew. To stay short it takes a request only if it comes in one piece, and
+ * closes the connection after each.
  */
 
 #define _GNU_SOURCE
 
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,13 +72,45 @@ static void make_engine(void)
     require(rsess_config_new(&config) == RSESS_OK, "config", NULL);
     set(config, "driver", "redis");
     set(config, "redis.url", getenv("REDIS_URL"));
-    set(config, "secret", getenv("SESSION_SECRET"));
+    if (getenv("SESSION_SECRET_FILE") != NULL) {
+        set(config, "secretFile", getenv("SESSION_SECRET_FILE"));
+    } else {
+        set(config, "secret", getenv("SESSION_SECRET"));
+    }
     set(config, "cookie.name", "sid");
     require(rsess_engine_new(config, &engine, &error) == RSESS_OK, "engine", error);
     rsess_config_free(config);
     require(rsess_queue_new(&queue, &error) == RSESS_OK, "queue", error);
     require(rsess_queue_descriptor(queue, &descriptor) == RSESS_OK, "descriptor", NULL);
     watch(descriptor);
+}
+
+/* A SIGHUP becomes readable, so that it is read between two requests. */
+static int watch_hangups(void)
+{
+    sigset_t signals;
+    int descriptor;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    require(sigprocmask(SIG_BLOCK, &signals, NULL) == 0, "sigprocmask", NULL);
+    descriptor = signalfd(-1, &signals, SFD_CLOEXEC);
+    require(descriptor >= 0, "signalfd", NULL);
+    watch(descriptor);
+    return descriptor;
+}
+
+/* If the file is at fault, the keys stay what they are. */
+static void reload(int hangups)
+{
+    struct signalfd_siginfo signal;
+    rsess_error *error = NULL;
+
+    if (read(hangups, &signal, sizeof signal) == (ssize_t)sizeof signal &&
+        rsess_engine_reload(engine, &error) != RSESS_OK) {
+        fprintf(stderr, "reload: %s\n", rsess_error_message(error));
+        rsess_error_free(error);
+    }
 }
 
 static int listen_somewhere(void)
@@ -211,12 +247,13 @@ static void drain(void)
 int main(void)
 {
     struct epoll_event events[AT_ONCE];
-    int listener, descriptor = -1, running = 1;
+    int listener, hangups, descriptor = -1, running = 1;
 
     epoll = epoll_create1(EPOLL_CLOEXEC);
     make_engine();
     rsess_queue_descriptor(queue, &descriptor);
     watch(STDIN_FILENO);
+    hangups = watch_hangups();
     listener = listen_somewhere();
 
     while (running) {
@@ -230,6 +267,8 @@ int main(void)
                 }
             } else if (ready == descriptor) {
                 drain();
+            } else if (ready == hangups) {
+                reload(hangups);
             } else if (ready == STDIN_FILENO) {
                 running = 0;
             } else {

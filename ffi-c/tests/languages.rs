@@ -8,10 +8,12 @@
 mod redis_server;
 mod toolchain;
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use redis_server::RedisServer;
 use toolchain::{Installed, Language, expect_success, link};
@@ -51,9 +53,8 @@ fn one_session_goes_through_every_language_and_back() {
 #[test]
 fn a_store_out_of_reach_is_answered_503_and_no_cookie_in_every_language_with_a_server() {
     let redis = RedisServer::start();
-    let secret_cookie =
-        Program::new(&redis, compiled(Language::C, "c99", "visits.c")).request("").set_cookie;
-    let cookie = secret_cookie.split(';').next().expect("a cookie").to_owned();
+    let cookie =
+        Program::new(&redis, compiled(Language::C, "c99", "visits.c")).request("").cookie();
     let programs =
         [("epoll", server(compiled(Language::C, "c11", "visits_epoll.c"))), ("go", server(go()))]
             .map(|(name, kind)| (name, Program::new(&redis, kind)));
@@ -97,6 +98,49 @@ fn the_sessions_of_a_user_are_listed_and_ended_from_c_and_from_node_alike() {
     assert_eq!(python.ask("POST", "/log-out-others", &laptop, "").body["ended"], 1);
     assert!(node.devices(&phone).is_empty());
     assert_eq!(node.devices(&laptop).len(), 1);
+}
+
+#[test]
+fn a_server_exchanges_its_keys_when_it_is_told_to_and_loses_no_session() {
+    const OLD: &str = "a-secret-that-all-languages-share";
+    const NEW: &str = "another-secret-that-they-all-share";
+    let redis = RedisServer::start();
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique());
+    let write = |secrets: &str| fs::write(&file, secrets).expect("it is writable");
+    write(OLD);
+    let Kind::Cgi(mut command) = compiled(Language::C, "c11", "visits_epoll.c") else { return };
+    command.env("SESSION_SECRET_FILE", &file).env("SESSION_SECRET", "is not looked at");
+    let program = Program::new(&redis, Kind::Server(command));
+    let visits = |response: &Response| response.data["epoll"].clone();
+    let old = program.request("").cookie();
+
+    write(&format!("{NEW}\n{OLD}\n"));
+    program.hang_up();
+    let (mut count, mut new) = (1, old.clone());
+    await_that(|| {
+        let response = program.request(&old);
+        count += 1;
+        assert_eq!(visits(&response), count);
+        new = response.cookie();
+        new != old
+    });
+    write(NEW);
+    program.hang_up();
+    await_that(|| {
+        let response = program.request(&old);
+        count += u32::from(visits(&response) != 1);
+        visits(&response) == 1
+    });
+
+    assert_eq!(visits(&program.request(&new)), count + 1);
+}
+
+/// Asks again and again, which takes time enough.
+fn await_that(mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < until, "it does not happen");
+    }
 }
 
 /// How a program is asked.
@@ -178,6 +222,12 @@ struct Response {
     data: serde_json::Value,
 }
 
+impl Response {
+    fn cookie(&self) -> String {
+        self.set_cookie.split(';').next().expect("a cookie").to_owned()
+    }
+}
+
 /// What a server answers.
 struct Answer {
     set_cookie: Option<String>,
@@ -248,6 +298,14 @@ impl Program {
         let devices = body.as_array().expect("an array").iter();
         let text = |it: &serde_json::Value| it.as_str().expect("a text").to_owned();
         devices.map(|it| (text(&it["handle"]), text(&it["label"]), it["current"] == true)).collect()
+    }
+
+    /// Tells a server to look at its files again.
+    fn hang_up(&self) {
+        let Running::Server(server) = &self.kind else { panic!("no server") };
+        let process = server.process.id().to_string();
+        let told = Command::new("kill").args(["-HUP", &process]).output().expect("a shell's");
+        expect_success("kill", &told);
     }
 
     fn request(&self, cookie: &str) -> Response {
