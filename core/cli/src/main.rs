@@ -18,6 +18,7 @@ mod input;
 mod inspect;
 mod place;
 mod redis_facts;
+mod redis_rights;
 mod redis_servers;
 mod report;
 mod users;

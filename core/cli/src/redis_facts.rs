@@ -10,6 +10,7 @@ use redis::{Connection, RedisResult, Value};
 use rudder_session::{RedisConfig, UnixMillis};
 
 use crate::doctor::{Check, Finding};
+use crate::redis_rights;
 use crate::redis_servers::{Server, outcome, servers, start};
 use crate::report::CommandError;
 
@@ -38,6 +39,7 @@ fn asked(server: &Server, prefix: &str, timeout: Duration) -> RedisResult<Vec<Ch
     if let Ok(info) = redis::cmd("INFO").query::<String>(&mut connection) {
         checks.extend(of_info(&info));
     }
+    checks.extend(redis_rights::check(&mut connection));
     checks.extend(ttls(&mut connection, prefix));
     Ok(checks)
 }

@@ -288,6 +288,28 @@ fn what_a_user_of_redis_may_not_do_is_wrong() {
 }
 
 #[test]
+fn a_user_of_redis_that_may_do_more_than_sessions_need_is_doubtful() {
+    let server = RedisServer::start();
+    let set = |rules: &[&str]| {
+        let command = [&["ACL", "SETUSER", "app", "reset", "on", ">pw"], rules].concat();
+        assert_eq!(server.client().call(&command).text(), "OK");
+        let url = format!("redis://app:pw@127.0.0.1:{}", server.port());
+        let ended = run(&["doctor", "--redis-url", &url, "--json"]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        finding(&ended.json(), "rights")
+    };
+    let needed = ["~session:*", "+get", "+set", "+del", "+expire", "+pttl", "+evalsha", "+eval"];
+
+    assert_eq!(set(&needed), "\"well\"");
+    assert_eq!(set(&[&needed[..], &["+acl|whoami", "+acl|getuser"]].concat()), "\"well\"");
+    assert_eq!(set(&["~*", "+@all"]), "\"doubtful\"");
+    // Without a user: that of a server as it comes.
+    let ended = run(&["doctor", "--redis-url", &server.url(), "--json"]);
+    assert_eq!(finding(&ended.json(), "rights"), "\"doubtful\"");
+    assert!(ended.out.contains("needs no password"), "{ended:?}");
+}
+
+#[test]
 fn a_redis_that_does_not_answer_holds_nobody_up() {
     let server = RedisServer::start();
     server.stop();
