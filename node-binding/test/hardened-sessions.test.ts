@@ -246,7 +246,7 @@ test('with rolling a cookie is sent anew once half of its life is over', async (
   }
 })
 
-test('a refused setting names its field, and no message shows a secret', () => {
+test('a refused setting names its field, and no message shows a secret', (t) => {
   const refusal = (changes: object): string => {
     try {
       sessionMiddleware(config(changes))
@@ -258,8 +258,20 @@ test('a refused setting names its field, and no message shows a secret', () => {
     return 'taken'
   }
   const v2 = { format: 'v2' }
+  const folder = mkdtempSync(join(tmpdir(), 'secrets-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = (name: string, content: string | Buffer) => {
+    writeFileSync(join(folder, name), content)
+    return { secret: { file: join(folder, name) } }
+  }
+  const saying = (name: string, why: string) =>
+    `secret.file | secret.file: ${JSON.stringify(join(folder, name))} ${why}.`
 
   for (const [changes, expected] of [
+    [file('large', 'x'.repeat(65_537)), saying('large', 'has more than 64 KiB')],
+    [file('full', 'x'.repeat(65_536)), 'taken'],
+    [file('binary', Buffer.from([0x61, 0xff])), saying('binary', 'is not UTF-8')],
+    [file('blank', ' \r\n\n'), saying('blank', 'is empty')],
     [{ format: 'v3' }, 'format | format: expected one of v1, v2, got "v3".'],
     [{ encrypt: true }, "encrypt | encrypt: expected format 'v2' with it."],
     [{ padTo: 16 }, "padTo | padTo: expected format 'v2' with it."],

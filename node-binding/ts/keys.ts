@@ -10,7 +10,8 @@
  * Read when an engine is made, and again when it is told to `reload`: nothing is watched.
  */
 
-import { readFileSync } from 'node:fs'
+import { isUtf8 } from 'node:buffer'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { inProduction } from './environment.js'
 import { instantMs } from './instant.js'
 import { invalid } from './refusals.js'
@@ -81,17 +82,41 @@ function secretsIn({ secret, env, file }: Record<string, unknown>): string[] {
 }
 
 function readText(file: string): string {
-  let bytes: Buffer
+  const bytes = Buffer.alloc(MAX_FILE_BYTES + 1)
   try {
-    bytes = readFileSync(file)
+    const read = bytes.subarray(0, readStart(file, bytes))
+    if (read.length > MAX_FILE_BYTES) throw refused(file, 'has more than 64 KiB')
+    if (!isUtf8(read)) throw refused(file, 'is not UTF-8')
+    return read.toString('utf8')
+  } finally {
+    // What is left in memory is the strings, which JavaScript cannot wipe.
+    bytes.fill(0)
+  }
+}
+
+/** Fills the buffer from the file, as far as there is anything. Answers with how many bytes. */
+function readStart(file: string, bytes: Buffer): number {
+  try {
+    const descriptor = openSync(file, 'r')
+    try {
+      let length = 0
+      let more = -1
+      while (more !== 0 && length < bytes.length) {
+        more = readSync(descriptor, bytes, length, bytes.length - length, null)
+        length += more
+      }
+      return length
+    } finally {
+      closeSync(descriptor)
+    }
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
-    throw invalid('secret.file', `${JSON.stringify(file)} cannot be read (${code})`)
+    throw refused(file, `cannot be read (${code})`)
   }
-  const text = bytes.toString('utf8')
-  // What is left in memory is the strings, which JavaScript cannot wipe.
-  bytes.fill(0)
-  return text
+}
+
+function refused(file: string, why: string): Error {
+  return invalid('secret.file', `${JSON.stringify(file)} ${why}`)
 }
 
 /** Less than 32 bytes, or so few different characters that it cannot have been made at random. */
@@ -100,6 +125,9 @@ function isWeak(secret: string): boolean {
 }
 
 let warned = false
+
+/** One that has more is another file. */
+const MAX_FILE_BYTES = 65_536
 
 const STRONG_BYTES = 32
 const STRONG_CHARACTERS = 8
