@@ -120,9 +120,41 @@ impl<'a> Members<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::payload::{SessionHandle, UserMark};
+    use crate::session_id::SessionId;
 
     fn merged(base: &str, ours: &str, theirs: &str) -> String {
         merge_objects(base, ours, theirs, Removal::Wins).into_owned()
+    }
+
+    #[test]
+    fn of_two_marks_the_one_that_we_have_set_counts_and_none_is_taken_out() {
+        let marked = |epoch: Option<u64>| {
+            let mut payload = Payload::new(&SessionId::parse("a").expect("legal"));
+            if let Some(epoch) = epoch {
+                let index = SessionId::user_index("alice").expect("a legal key");
+                let handle = SessionHandle::parse("AQEBAQEBAQEBAQEBAQEBAQ").expect("16 bytes");
+                payload.set_user_mark(&UserMark::new(&index, &handle, epoch).expect("legal"));
+            }
+            payload
+        };
+        let merged = |base, ours, theirs| {
+            let merged = merge(&marked(base), &marked(ours), &marked(theirs));
+            merged.user_mark().map(|it| it.epoch())
+        };
+
+        for (base, ours, theirs, expected) in [
+            (None, None, None, None),
+            (None, Some(1), None, Some(1)),
+            (None, None, Some(1), Some(1)),
+            (None, Some(1), Some(2), Some(1)),
+            (Some(1), Some(1), Some(2), Some(2)),
+            (Some(1), Some(2), Some(1), Some(2)),
+            (Some(1), None, None, Some(1)),
+            (Some(1), None, Some(2), Some(2)),
+        ] {
+            assert_eq!(merged(base, ours, theirs), expected, "{base:?} {ours:?} {theirs:?}");
+        }
     }
 
     #[test]
