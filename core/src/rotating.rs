@@ -179,6 +179,7 @@ impl<C> Stages<C> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::{env, fs, thread};
 
     use super::*;
@@ -272,11 +273,12 @@ mod tests {
         let sources = vec![SecretSource::env("CARGO_PKG_NAME")];
         let codec = Rotating::open(sources, make).expect("legal");
 
+        let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| {
                     let mut before = 0;
-                    while before < 1000 {
+                    while !is_over.load(Ordering::Relaxed) {
                         let [first, second] = *codec.at(UnixMillis::new(0));
                         assert!(first == second && first >= before);
                         before = first;
@@ -286,6 +288,8 @@ mod tests {
             for _ in 0..1000 {
                 codec.reload().expect("it is set");
             }
+            is_over.store(true, Ordering::Relaxed);
         });
+        assert_eq!(*codec.to_sign(), [1000, 1000]);
     }
 }

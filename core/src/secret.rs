@@ -60,3 +60,41 @@ pub fn is_weak(secret: &str) -> bool {
 
 const STRONG_BYTES: usize = 32;
 const STRONG_CHARACTERS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configured_secret_goes_before_the_key_of_the_application_unless_it_is_none() {
+        let key = Some("base64:key");
+        for (configured, expected) in [
+            (Some(" own\u{feff}"), "own"),
+            (Some(" change-me-in-production "), "key"),
+            (Some(" \n"), "key"),
+            (None, "key"),
+        ] {
+            assert_eq!(resolve(configured, key), expected, "{configured:?}");
+        }
+        for (app_key, expected) in [
+            (Some("base64:base64:key"), "base64:key"),
+            (Some(" base64:key"), "base64:key"),
+            (Some("base64: "), PLACEHOLDER),
+            (Some(""), PLACEHOLDER),
+            (None, PLACEHOLDER),
+        ] {
+            assert_eq!(resolve(None, app_key), expected, "{app_key:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_strong_from_32_bytes_and_8_different_characters_on() {
+        let eight = "01234567".repeat(4);
+
+        assert!(!is_weak(&eight));
+        assert!(is_weak(&eight[..31]));
+        assert!(is_weak(&eight.replace('7', "6")));
+        assert!(is_weak(""));
+        assert!(!is_weak(&"\u{e9}01234567".repeat(4)));
+    }
+}

@@ -43,6 +43,31 @@ fn encoded(codec: &HardenedCodec, payload: &Payload) -> String {
     codec.encode(payload, NOW).expect("random bytes")
 }
 
+/// Of `tests/vectors/v2.json`, which a program in Python makes.
+#[test]
+fn one_value_of_each_kind_is_what_another_program_makes_of_it() {
+    const NAME: &str = "rudderjs_session";
+    const ID: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    let keys = || vec![key(SECRET)];
+    let signing = codec(HardenedConfig::new(keys(), NAME));
+    let sealing =
+        codec(HardenedConfig { seal_padded_to: Some(1), ..HardenedConfig::new(keys(), NAME) });
+    let id = SessionId::parse(ID).expect("legal");
+    let payload = Payload::new(&id);
+
+    let of_payload = "v2p.eyJpZCI6IkFBRUNBd1FGQmdjSUNRb0xEQTBPRHhBUkVoTVVGUllYR0JrYUd4d2RIaDgi\
+        LCJkYXRhIjp7fSwiZmxhc2hfbmV4dCI6e319AAABi8_laAA4yW1b6ICXNbmN1O_f3OCWZvFcAPRtJDw6pvsAMrqw\
+        HU1G4cU";
+    assert_eq!(signing.encode(&payload, NOW).as_deref(), Ok(of_payload));
+    let of_id = "v2i.AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAAGLz-VoADjJbVtw9Xh_yUApkPpW\
+        TqFMvtSeNwedHFUcMB3fiRwiR4jq1g";
+    assert_eq!(signing.encode_id(&id, NOW).as_deref(), Ok(of_id));
+    let sealed = "v2s.ovC__xawzH1FSDHw2qN26-_d1E27sreX1eepXsqbv_GrUWGiUP7tiWWY6JP0iNZ99aEqtkyk3\
+        -LqSCnZ4XkGfF1Uv-kU7XqlAl5zyIaGoX5HrxWOnbVPxeSQKZb1NgqTPFgee601QwAAAYvP5WgAOMltW7X2zkezn\
+        5Of4CiC5xX-L7E";
+    assert_eq!(sealing.decode(sealed, NOW), Ok((payload, Origin::Primary)));
+}
+
 #[test]
 fn payloads_of_every_length_come_back_signed_and_sealed() {
     for (codec, tag) in [
