@@ -34,11 +34,12 @@
 //!   out        where results are written
 //! ```
 //!
-//! Modules are flat and free of macros and `cfg`: cbindgen sees neither, and what it does not
-//! see is not in the header. Their doc comments are written for readers of C, since they become
-//! `include/rudder_session.h`. The functions of the second group translate arguments, call the
-//! engine once and translate what comes back. Those of the first put these steps together, once
-//! for all hosts; when a session is saved is decided in `state`.
+//! Modules are free of macros and `cfg`: cbindgen sees neither, nor a file that `tests/header.rs`
+//! does not name, and what it does not see is not in the header. Their doc comments are written
+//! for readers of C, since they become `include/rudder_session.h`. The functions of the second
+//! group translate arguments, call the engine once and translate what comes back. Those of the
+//! first put these steps together, once for all hosts; when a session is saved is decided in
+//! `state`, by its `plan`.
 
 // C names are what this crate is for.
 #![allow(non_camel_case_types)]

@@ -8,13 +8,16 @@ use std::path::Path;
 use toolchain::{Language, header_path};
 
 /// In the order in which a reader of the header should meet them.
-const MODULES: [&str; 19] = [
+const MODULES: [&str; 22] = [
     "status",
     "error",
     "buffer",
     "config",
     "engine",
-    "session",
+    "session/load",
+    "session/object",
+    "session/values",
+    "session/ending",
     "devices",
     "commit",
     "queue",

@@ -55,6 +55,8 @@ const WITHOUT_ADDON = [
   'users',
   'users-races',
   'users-servers',
+  'users-sign-in',
+  'users-store',
   'users-vectors',
   'vectors',
 ]
@@ -67,6 +69,8 @@ const IN_V2 = [
   'regenerate-failures',
   'session-api',
   'users',
+  'users-sign-in',
+  'users-store',
 ]
 
 /** Runs the tests under `node`, prints what they print, and answers the exit code. */

@@ -1,81 +1,38 @@
 /**
- * Is the session of one request: the data, this request's flash bag, and the next one's.
+ * Is the session of one request, as handlers and adapters have it.
  *
  *   driver.load -> payload -> SessionInstance -> payload -> driver.persist -> Set-Cookie
+ *                             values: SessionValues
+ *                             id, user, end and save: here
  *
- * With a driver that keeps records a payload is saved onto the record that it was loaded from;
- * with any other driver it is persisted, whatever happened meanwhile.
- *
- * Values are held by reference and become JSON only when saved. What is parsed when is the
- * payload's affair. This is the one place that decides whether a session is dirty. Nothing here
- * reads a request.
+ * What all that is about is one SessionState; how it is saved is session-save's to know. Nothing
+ * here reads a request.
  */
 
-import { type PlainObject, setOwn } from './bag.js'
 import type { SessionConfig } from './config.js'
-import { checkCookieSize } from './cookie-size.js'
-import {
-  COMMIT,
-  ENCODE,
-  isEncodingDriver,
-  isRecordDriver,
-  type RecordDriver,
-  type SessionDriver,
-} from './driver.js'
-import { SessionStoreError, SessionUsersError } from './errors.js'
+import type { SessionDriver } from './driver.js'
+import type { SessionStoreError } from './errors.js'
 import { idMaker } from './ids.js'
 import { LazyPayload } from './lazy-payload.js'
-import { limitedText } from './limits.js'
-import { NestedChanges } from './nested-changes.js'
-import { freshPayload, type SessionPayload, type SessionRecord } from './payload.js'
-import type { KnownKey, SessionData, ValueOf } from './session-data.js'
-import { appendSetCookie, type CookieResponse, setCookieText } from './set-cookie.js'
-import { Stamp } from './stamp.js'
-import { ttlSecondsOf } from './time.js'
+import type { SessionPayload } from './payload.js'
+import { saveState } from './session-save.js'
+import { SessionState } from './session-state.js'
+import { SessionValues } from './session-values.js'
+import { appendSetCookie, type CookieResponse } from './set-cookie.js'
+import type { Stamp } from './stamp.js'
 import type { UserKey } from './users/names.js'
 import type { SessionDevice, SessionUser } from './users/session-user.js'
 
-let saveNow: (session: SessionInstance) => string | null | Promise<string | null>
-let setStamp: (session: SessionInstance, stamp: Stamp) => void
-let leaveFlash: (session: SessionInstance) => void
-let renew: (session: SessionInstance, moves: boolean) => void
-let setUser: (session: SessionInstance, user: SessionUser) => void
-let getUser: (session: SessionInstance) => SessionUser | null
-let getConfig: (session: SessionInstance) => SessionConfig
-let hasNoRecord: (session: SessionInstance) => boolean
+let stateOf: (session: SessionInstance) => SessionState
 
 /** The session of the current request. */
-export class SessionInstance {
-  #payload: LazyPayload
-  /** What the next request will find. */
-  #flashNext: PlainObject = {}
-  #dirty: boolean
-  /** Why the visitor's session is out of reach. */
-  #outage: SessionStoreError | null = null
-  /** What the driver holds since this session was saved. */
-  #savedAs: SessionRecord | null = null
-  #everSaved = false
-  /** Ids whose records are to go and may still be there. */
-  #leftovers: Set<string> | null = null
-  #unsentCookie: string | null = null
-  /** Whether there was a logout, after which a cookie without a session is taken back. */
-  #isLoggedOut = false
-  #stamp: Stamp | null = null
-  /** Whose it is, if users are known. */
-  #user: SessionUser | null = null
-  /** Whether it came with a cookie of v1, and gets an id of v2 when it is saved. */
-  #moves = false
-  readonly #nested: NestedChanges | null
-  readonly #driver: SessionDriver
-  readonly #config: SessionConfig
+export class SessionInstance extends SessionValues {
+  readonly #state: SessionState
 
   constructor(payload: SessionPayload | LazyPayload, driver: SessionDriver, config: SessionConfig) {
-    this.#payload = payload instanceof LazyPayload ? payload : LazyPayload.of(payload)
-    // Incoming flash is consumed by this request, read or not, so the record must change.
-    this.#dirty = this.#payload.hasFlash
-    this.#driver = driver
-    this.#config = config
-    this.#nested = config.warnOnNestedChange === true ? new NestedChanges() : null
+    const state = new SessionState(payload, driver, config)
+    super(state)
+    this.#state = state
   }
 
   /**
@@ -92,7 +49,7 @@ export class SessionInstance {
       driver,
       config,
     )
-    session.#outage = outage
+    session.#state.outage = outage
     return session
   }
 
@@ -101,152 +58,17 @@ export class SessionInstance {
    * that is put here will be saved, and the visitor's cookie stays as it is.
    */
   get available(): boolean {
-    return this.#outage === null
+    return this.#state.outage === null
   }
 
   /** When the session began. Known with `absoluteLifetime` only, else `null`. */
   get createdAt(): Date | null {
-    return this.#stamp && new Date(this.#stamp.createdAtMs)
-  }
-
-  /** The value of `key`, or `fallback` if there is none. */
-  get<K extends KnownKey>(key: K): SessionData[K] | undefined
-  get<K extends KnownKey>(key: K, fallback: SessionData[K]): SessionData[K]
-  get<T = unknown>(key: string): T | undefined
-  get<T>(key: string, fallback: T): T
-  get<T>(key: string, fallback?: T): T | undefined {
-    const value = this.#payload.data.get(key, fallback) as T | undefined
-    if (this.#nested !== null && value !== fallback) this.#nested.watch(key, value)
-    return value
-  }
-
-  /** Reads a value and removes it. */
-  pull<T = unknown>(key: string): T | undefined
-  pull<T>(key: string, fallback: T): T
-  pull<T>(key: string, fallback?: T): T | undefined {
-    const value = this.get(key, fallback)
-    this.forget(key)
-    return value
-  }
-
-  /**
-   * Keeps `value` under `key` until it is forgotten.
-   *
-   * Held by reference: what is changed in it before the response is saved too, as long as
-   * something marks the session dirty.
-   */
-  put<K extends string>(key: K, value: ValueOf<K>): void {
-    this.#payload.data.set(key, value)
-    this.#dirty = true
-  }
-
-  /**
-   * Adds `by` to the number under `key`, which is 0 if there is none. Answers the sum.
-   *
-   * Of two requests that count at the same time only one counts: the later save has the key.
-   *
-   * @throws {TypeError} if there is something else under `key`.
-   */
-  increment(key: string, by = 1): number {
-    const before = this.get<unknown>(key, 0)
-    if (typeof before !== 'number') {
-      throw new TypeError(`[Rudder Session] increment(): ${JSON.stringify(key)} is no number.`)
-    }
-    const sum = before + by
-    this.put<string>(key, sum)
-    return sum
-  }
-
-  /** The value of `key`. If there is none, what `make` answers, which is kept from now on. */
-  async remember<T>(key: string, make: () => T | Promise<T>): Promise<T> {
-    if (this.has(key)) return this.get<T>(key) as T
-    const value = await make()
-    this.put<string>(key, value)
-    return value
-  }
-
-  /** Removes one value. */
-  forget(key: string): void {
-    this.#payload.data.delete(key)
-    this.#dirty = true
-  }
-
-  /**
-   * Empties the data; id and flash stay. Elsewhere "flush" also ends the session: to log out,
-   * call `regenerate()` as well.
-   */
-  flush(): void {
-    this.#payload.clearData()
-    this.#dirty = true
-  }
-
-  /** Leaves a value for the next request only, which reads it with `getFlash`. */
-  flash(key: string, value: unknown): void {
-    setOwn(this.#flashNext, key, value)
-    this.#dirty = true
-  }
-
-  /** Leaves a value for this request only, which reads it with `getFlash` as if it was flashed. */
-  now(key: string, value: unknown): void {
-    this.#payload.flash.set(key, value)
-  }
-
-  /** A value that the previous request flashed. */
-  getFlash<T = unknown>(key: string): T | undefined
-  getFlash<T>(key: string, fallback: T): T
-  getFlash<T>(key: string, fallback?: T): T | undefined {
-    return this.#payload.flash.get(key, fallback) as T | undefined
-  }
-
-  /** A shallow copy of everything that the previous request flashed. */
-  allFlash(): PlainObject {
-    return { ...this.#payload.flash.toObject() }
-  }
-
-  /** Carries the whole flash of the previous request over to the next one. */
-  reflash(): void {
-    this.keep(this.#payload.flash.keys())
-  }
-
-  /** Carries some of the flash of the previous request over to the next one. */
-  keep(keys: string | readonly string[]): void {
-    const { flash } = this.#payload
-    for (const key of typeof keys === 'string' ? [keys] : keys) {
-      if (flash.has(key)) setOwn(this.#flashNext, key, flash.get(key, undefined))
-    }
-    this.#dirty = true
-  }
-
-  has(key: string): boolean {
-    return this.#payload.data.has(key)
-  }
-
-  /** A shallow copy of the data. */
-  all(): PlainObject {
-    const all = { ...this.#payload.data.toObject() }
-    if (this.#nested !== null) {
-      for (const key of Object.keys(all)) this.#nested.watch(key, all[key])
-    }
-    return all
-  }
-
-  /** Some of the data: those of `keys` that are there. */
-  only(keys: readonly string[]): PlainObject {
-    const some: PlainObject = {}
-    for (const key of keys) if (this.has(key)) setOwn(some, key, this.get(key))
-    return some
-  }
-
-  /** The data without `keys`. */
-  except(keys: readonly string[]): PlainObject {
-    const rest = this.all()
-    for (const key of keys) delete rest[key]
-    return rest
+    return this.#state.stamp && new Date(this.#state.stamp.createdAtMs)
   }
 
   /** The session id. A bearer secret: whoever has it has the session, so never log it. */
   id(): string {
-    return this.#payload.id
+    return this.#state.payload.id
   }
 
   /**
@@ -264,13 +86,7 @@ export class SessionInstance {
    *   and the removal is tried again when the session is saved.
    */
   async regenerate(): Promise<void> {
-    const old = this.#payload.id
-    this.#payload.id = idMaker(this.#config.format)()
-    this.#moves = false
-    this.#dirty = true
-    if (this.#outage || this.#records) return
-    this.#addLeftover(old)
-    await this.#removeLeftovers()
+    await this.#state.regenerate()
   }
 
   /**
@@ -285,7 +101,7 @@ export class SessionInstance {
    * @throws {SessionStoreError} if the store is out of reach.
    */
   async signIn(userKey: UserKey, { label }: { label?: string } = {}): Promise<void> {
-    const user = this.#users()
+    const user = this.#state.requireUser()
     await user.signIn(userKey, label)
     await this.regenerate()
     if (user.key !== null) this.put<string>(user.key, userKey)
@@ -298,7 +114,7 @@ export class SessionInstance {
    * @throws {SessionStoreError} if the store is out of reach. So do all below.
    */
   async devices(): Promise<SessionDevice[]> {
-    const { mark, sessions } = this.#users()
+    const { mark, sessions } = this.#state.requireUser()
     if (mark === null) return []
     const devices = await sessions.listIn(mark.index)
     return devices.map((device) => ({ ...device, current: device.handle === mark.handle }))
@@ -311,7 +127,7 @@ export class SessionInstance {
    * @returns `false` if the user has no such session. That of another user is none.
    */
   async revoke(handle: string): Promise<boolean> {
-    const { mark, sessions } = this.#users()
+    const { mark, sessions } = this.#state.requireUser()
     if (mark === null) return false
     const wasLive = await sessions.revokeIn(mark.index, handle, mark)
     if (handle === mark.handle) await this.logout()
@@ -320,13 +136,13 @@ export class SessionInstance {
 
   /** Ends all sessions of the user but this one, and answers how many were in use. */
   async revokeOthers(): Promise<number> {
-    const { mark, sessions } = this.#users()
+    const { mark, sessions } = this.#state.requireUser()
     return mark === null ? 0 : sessions.revokeOthers(mark)
   }
 
   /** Ends all sessions of the user, and answers how many were in use. This one is logged out. */
   async revokeAll(): Promise<number> {
-    const { mark, sessions } = this.#users()
+    const { mark, sessions } = this.#state.requireUser()
     if (mark === null) return 0
     const ended = await sessions.revokeAllIn(mark.index, mark)
     await this.logout()
@@ -341,8 +157,8 @@ export class SessionInstance {
    * @throws {SessionStoreError} if the store is out of reach, since nobody would be logged in.
    */
   async login(userKey: string | number): Promise<void> {
-    if (this.#outage) throw this.#outage
-    if (this.#user === null) await this.regenerate()
+    if (this.#state.outage) throw this.#state.outage
+    if (this.#state.user === null) await this.regenerate()
     else await this.signIn(userKey)
     this.put<string>(USER_KEY, userKey)
   }
@@ -359,28 +175,22 @@ export class SessionInstance {
    *   same, and the removal is tried again when it is saved.
    */
   async logout(): Promise<void> {
-    if (this.#outage) throw this.#outage
-    this.#abandonRecord()
-    this.#payload = LazyPayload.loaded(null, idMaker(this.#config.format))
-    this.#flashNext = {}
-    this.#dirty = true
-    this.#user?.leave()
-    if (this.#stamp) this.#stamp = Stamp.now(this.#config.absoluteLifetime ?? 0)
-    await this.#removeLeftovers()
+    if (this.#state.outage) throw this.#state.outage
+    await this.#state.end()
   }
 
   isDirty(): boolean {
-    return this.#dirty
+    return this.#state.dirty
   }
 
   /** Has the session saved at the end of the request, as after a change inside a value. */
   markDirty(): void {
-    this.#dirty = true
+    this.#state.dirty = true
   }
 
   /** Starts the lifetime anew, of the record and of the cookie, though nothing was changed. */
   touch(): void {
-    this.#dirty = true
+    this.#state.dirty = true
   }
 
   /**
@@ -397,8 +207,8 @@ export class SessionInstance {
     try {
       text = await this.saveToCookie()
     } finally {
-      text ??= this.#unsentCookie
-      if (text !== null) appendSetCookie(res, text, this.#config.cacheHeaders !== false)
+      text ??= this.#state.unsentCookie
+      if (text !== null) appendSetCookie(res, text, this.#state.config.cacheHeaders !== false)
     }
   }
 
@@ -411,228 +221,41 @@ export class SessionInstance {
    * @throws {SessionStoreError} as `save` does.
    */
   async saveToCookie(): Promise<string | null> {
-    return this.#save()
+    return saveState(this.#state)
   }
 
   /** The `Set-Cookie` text to send though `saveToCookie` has thrown: the session is saved. */
   get unsentCookie(): string | null {
-    return this.#unsentCookie
+    return this.#state.unsentCookie
   }
 
   static {
-    saveNow = (session) => session.#save()
-    setStamp = (session, stamp) => {
-      session.#stamp = stamp
-    }
-    leaveFlash = (session) => {
-      session.reflash()
-      session.#dirty = false
-      // The client would not learn of the new id.
-      session.#moves = false
-    }
-    renew = (session, moves) => {
-      session.#moves = moves
-      session.#dirty = true
-    }
-    setUser = (session, user) => {
-      session.#user = user
-    }
-    getUser = (session) => session.#user
-    getConfig = (session) => session.#config
-    hasNoRecord = (session) => session.#payload.isFresh
-  }
-
-  #save(): string | null | Promise<string | null> {
-    this.#unsentCookie = null
-    if (!this.#dirty) {
-      this.#nested?.warn()
-      return null
-    }
-    if (this.#outage) return null
-    const user = this.#user
-    if (user?.isBehind(this.#userKey(user))) return this.#saveFollowing(user)
-    return this.#saveDirty()
-  }
-
-  /** Saves it once the index of users knows what the data say. */
-  async #saveFollowing(user: SessionUser): Promise<string | null> {
-    const followed = await user.follow(this.#userKey(user))
-    const known = this.#savedAs ?? this.#payload.record
-    if (followed === 'over') {
-      // As if another request had destroyed it.
-      this.#dirty = false
-      return null
-    }
-    if (followed === 'entered' && known?.id === this.#payload.id) await this.regenerate()
-    if (followed === 'left') this.#becomeNew()
-    return this.#saveDirty()
-  }
-
-  #userKey({ key }: SessionUser): unknown {
-    return key === null ? null : this.#payload.data.get(key, null)
-  }
-
-  /** Has the data go on as another session, which nothing ties to this one. */
-  #becomeNew(): void {
-    const fresh = freshPayload(idMaker(this.#config.format))
-    fresh.data = this.#payload.data.toObject()
-    fresh.flash_next = this.#payload.flash.toObject()
-    this.#abandonRecord()
-    this.#payload = LazyPayload.of(fresh)
-  }
-
-  #saveDirty(): string | null | Promise<string | null> {
-    if (!this.#everSaved && (this.#config.storeEmpty === false || this.#isLoggedOut)) {
-      if (this.#isFreshAndEmpty()) return this.#isLoggedOut ? this.#takeCookieBack() : null
-    }
-
-    const lifetimeSeconds = ttlSecondsOf(this.#config.lifetime)
-    const ttlSeconds = this.#stamp === null ? lifetimeSeconds : this.#stamp.cap(lifetimeSeconds)
-    // It came to its end while it was in use.
-    if (ttlSeconds <= 0) return null
-    if (this.#moves) {
-      this.#payload.id = idMaker(this.#config.format)()
-      this.#moves = false
-    }
-    const records = this.#records
-    if (records) return this.#commit(records, ttlSeconds)
-    if (!isEncodingDriver(this.#driver)) return this.#persist(ttlSeconds)
-    return this.#persisted(
-      this.#driver[ENCODE](() => this.#toText(), ttlSeconds),
-      ttlSeconds,
-    )
-  }
-
-  #toText(): string {
-    const text = limitedText(
-      () => this.#payload.toText(this.#flashNext),
-      this.#config.limits,
-      () => (this.#savedAs ?? this.#payload.record)?.text ?? null,
-    )
-    const stamped = this.#stamp === null ? text : this.#stamp.addTo(text)
-    return this.#user === null ? stamped : this.#user.addTo(stamped)
-  }
-
-  /** After a logout with nothing put since: the browser may forget the cookie, too. */
-  async #takeCookieBack(): Promise<string> {
-    await this.#removeLeftovers()
-    this.#dirty = false
-    return setCookieText('', this.#config.cookie, 0)
-  }
-
-  async #persist(ttlSeconds: number): Promise<string> {
-    const payload = this.#payload.toPayload(this.#flashNext)
-    const text = this.#persisted(await this.#driver.persist(payload, ttlSeconds), ttlSeconds)
-    await this.#removeLeftovers()
-    return text
-  }
-
-  #persisted(cookieValue: string, ttlSeconds: number): string {
-    const { cookie } = this.#config
-    checkCookieSize(cookieValue, cookie, () => [this.#payload.data.toObject(), this.#flashNext])
-    this.#dirty = false
-    this.#everSaved = true
-    return setCookieText(cookieValue, cookie, ttlSeconds)
-  }
-
-  async #commit(records: RecordDriver, ttlSeconds: number): Promise<string | null> {
-    const base = this.#savedAs ?? this.#loadedRecord()
-    const commit = await records[COMMIT](base, this.#payload.id, () => this.#toText(), ttlSeconds)
-    this.#dirty = false
-    this.#everSaved = true
-    if (commit === null) return null
-
-    if (commit.oldRemains && base) this.#addLeftover(base.id)
-    this.#savedAs = commit.record
-    const { cookieValue } = commit
-    const text =
-      cookieValue === null ? null : setCookieText(cookieValue, this.#config.cookie, ttlSeconds)
-    try {
-      await this.#removeLeftovers()
-    } catch (error) {
-      this.#unsentCookie = text
-      this.#dirty = true
-      throw error instanceof SessionStoreError ? error.butSaved() : error
-    }
-    return text
-  }
-
-  /** What the driver had when this session was loaded, to the letter. */
-  #loadedRecord(): SessionRecord | null {
-    const { record } = this.#payload
-    const text = this.#user?.loadedText
-    if (record !== null && text) return { id: record.id, text }
-    if (record === null || this.#stamp === null) return record
-    return { id: record.id, text: this.#stamp.restoreIn(record.text) }
-  }
-
-  /** The driver, if it can save onto the record that this session came from. */
-  get #records(): RecordDriver | null {
-    return this.#payload.isKnown && isRecordDriver(this.#driver) ? this.#driver : null
-  }
-
-  /** Has the record go, and what is saved next be another session. */
-  #abandonRecord(): void {
-    const { isFresh, record, id } = this.#payload
-    if (!isFresh) this.#addLeftover(record?.id ?? id)
-    if (this.#savedAs) this.#addLeftover(this.#savedAs.id)
-    this.#moves = false
-    this.#savedAs = null
-    this.#everSaved = false
-    this.#isLoggedOut = true
-  }
-
-  /** @throws {SessionUsersError} if the configuration has no `users`. */
-  #users(): SessionUser {
-    if (this.#outage) throw this.#outage
-    if (this.#user === null) {
-      throw new SessionUsersError('OFF', 'the configuration has no users, which this call needs')
-    }
-    return this.#user
-  }
-
-  #isFreshAndEmpty(): boolean {
-    const { isFresh, data } = this.#payload
-    return isFresh && data.isEmpty() && Object.keys(this.#flashNext).length === 0
-  }
-
-  #addLeftover(id: string): void {
-    this.#leftovers ??= new Set()
-    this.#leftovers.add(id)
-  }
-
-  async #removeLeftovers(): Promise<void> {
-    // First, so that a cookie that is sent again meets it.
-    await this.#user?.settleEnds()
-    for (const id of this.#leftovers ?? []) {
-      await this.#driver.destroy(id)
-      this.#leftovers?.delete(id)
-    }
+    stateOf = (session) => session.#state
   }
 }
 
 /** What `saveToCookie` does, without a promise where none is needed. It may throw, too. */
 export function saveSession(session: SessionInstance): string | null | Promise<string | null> {
-  return saveNow(session)
+  return saveState(stateOf(session))
 }
 
 /** Says when the session began. Of one whose text was taken from its record by that stamp. */
 export function putStamp(session: SessionInstance, stamp: Stamp): void {
-  setStamp(session, stamp)
+  stateOf(session).stamp = stamp
 }
 
 /** Says whose a session is. Of one whose text was taken from its record by that user's mark. */
 export function putUser(session: SessionInstance, user: SessionUser): void {
-  setUser(session, user)
+  stateOf(session).user = user
 }
 
 export function userOf(session: SessionInstance): SessionUser | null {
-  return getUser(session)
+  return stateOf(session).user
 }
 
 /** Whether no store and no browser knows the session yet. */
 export function isNew(session: SessionInstance): boolean {
-  return hasNoRecord(session)
+  return stateOf(session).payload.isFresh
 }
 
 /**
@@ -641,17 +264,23 @@ export function isNew(session: SessionInstance): boolean {
  * @param moves Whether it gets a new id, too.
  */
 export function renewSession(session: SessionInstance, moves: boolean): void {
-  renew(session, moves)
+  const state = stateOf(session)
+  state.moves = moves
+  state.dirty = true
 }
 
 /** Passes the flash of the previous request on, which by itself is no reason to save. */
 export function inheritFlash(session: SessionInstance): void {
-  leaveFlash(session)
+  const state = stateOf(session)
+  session.reflash()
+  state.dirty = false
+  // The client would not learn of the new id.
+  state.moves = false
 }
 
 /** The configuration of the engine that it is a session of. */
 export function configOf(session: SessionInstance): SessionConfig {
-  return getConfig(session)
+  return stateOf(session).config
 }
 
 /** Where `@rudderjs/auth` looks for the user. */

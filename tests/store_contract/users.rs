@@ -8,7 +8,8 @@ use rudder_session::store::{Reply, Request, Resumed};
 use rudder_session::users::{Standing, UserSessions, UserSessionsConfig};
 use rudder_session::{Payload, SessionId, Store, UserMark};
 
-use super::{NOW, Subject, a_minute, after, minutes};
+use super::sessions::{NOW, a_minute, after, idle_for_a_minute, minutes};
+use super::subject::Subject;
 
 pub(super) fn the_sessions_of_a_user_are_listed_and_ended(subject: &Subject) {
     let (users, user) = (users(subject), SessionId::random().expect("random"));
@@ -75,7 +76,7 @@ pub(super) fn a_session_that_is_over_is_none_and_its_record_goes(subject: &Subje
     let id = SessionId::random().expect("random");
     let laptop = laptop.with_id(&id);
     subject.store.create(&laptop, a_minute(), NOW).expect("created");
-    let timeouts = super::idle_for_a_minute();
+    let timeouts = idle_for_a_minute();
     assert!(matches!(users.resume(&id, &timeouts, NOW), Ok(Resumed::Session { .. })));
 
     users.revoke_all(user.as_str(), NOW).expect("written");

@@ -10,7 +10,7 @@
 //! which costs no thread switch; everything else is run by worker threads, started when first
 //! needed. While the leaders wait for the store the queue grows, and the next one takes it whole:
 //! the busier the store, the larger the batches. How many lead at a time depends on how long a
-//! batch takes: what is back in [`SHORT_RUN`] is waited for, unless it is not back by then.
+//! batch takes: what is back soon is waited for, unless it is not back by then.
 //!
 //! Each caller has a deadline. Requests run together only if their deadlines are less than
 //! [`DEADLINE_SLACK`] apart, so none of a batch ends early and none ends later than that.
@@ -18,26 +18,20 @@
 //! This file knows neither sessions nor sockets: what a request is, is the [`Backend`]'s.
 
 mod answer;
+mod queue;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
 use crate::events::{self, Seldom};
 use answer::{Answer, Waiter};
+use queue::State;
 
-/// How much later than its deadline a call may end because it ran with others.
-pub(crate) const DEADLINE_SLACK: Duration = Duration::from_millis(25);
-
-/// A batch that usually takes less than this is worth waiting for.
-const SHORT_RUN: Duration = Duration::from_micros(400);
-
-/// Requests that are worth a leader of their own however short a batch is.
-const LONG_QUEUE: usize = 64;
+pub(crate) use queue::{DEADLINE_SLACK, Job, Limits};
 
 /// How long requests wait for a leader that usually is soon back.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -51,36 +45,6 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// Runs `batch` until `deadline`, and answers every job of it exactly once.
     fn run(&self, batch: Vec<Job<Self::Request, Self::Reply>>, deadline: Instant);
-}
-
-/// How many leaders, how long a queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Batches under way at a time: one for each connection.
-    pub(crate) leaders: usize,
-    /// Requests in one batch.
-    pub(crate) batch: usize,
-    /// Requests waiting; more are refused.
-    pub(crate) queue: usize,
-}
-
-/// One request, and whom to answer.
-pub(crate) struct Job<Q, A> {
-    pub(crate) request: Q,
-    deadline: Instant,
-    answer: Answer<A>,
-}
-
-impl<Q, A> Job<Q, A> {
-    /// Answers whoever asked.
-    pub(crate) fn finish(self, outcome: Result<A, StoreError>) {
-        self.answer.give(outcome);
-    }
-
-    /// Answers whoever asked with what `outcome` makes of the request.
-    pub(crate) fn finish_with(self, outcome: impl FnOnce(Q) -> Result<A, StoreError>) {
-        self.answer.give(outcome(self.request));
-    }
 }
 
 /// A queue and its leaders. Dropping it lets what is queued run to its end.
@@ -200,56 +164,6 @@ struct Shared<B: Backend> {
 
 type Locked<'a, B> = MutexGuard<'a, State<<B as Backend>::Request, <B as Backend>::Reply>>;
 
-struct State<Q, A> {
-    queue: VecDeque<Job<Q, A>>,
-    /// Requests that have left the queue so far.
-    taken: u64,
-    /// Batches under way.
-    leaders: usize,
-    /// Batches that were taken so far.
-    batches: u64,
-    /// How long a batch takes, of late.
-    usual_run: Duration,
-    /// Worker threads that exist.
-    workers: Vec<JoinHandle<()>>,
-    /// How many of them wait for work.
-    idle: usize,
-    /// One of them watches whether the leaders take what is queued.
-    watched: bool,
-    /// A worker was called and has not looked at the queue yet: it will take whatever is there.
-    called: bool,
-    closed: bool,
-}
-
-impl<Q, A> State<Q, A> {
-    /// Whether the request with this place is still in the queue.
-    fn is_queued(&self, place: u64) -> bool {
-        self.taken <= place
-    }
-
-    /// Whether the first of the queue, and with it its batch, ends by `deadline`.
-    fn is_first_over_by(&self, deadline: Instant) -> bool {
-        self.queue.front().is_none_or(|first| first.deadline <= deadline)
-    }
-
-    fn may_lead(&self, limits: &Limits) -> bool {
-        !self.queue.is_empty() && self.leaders < limits.leaders
-    }
-
-    /// Whether a leader is wanted beside those that are at work.
-    ///
-    /// Where a round trip is short, a batch is soon back and the next one takes the rest along;
-    /// splitting the queue then costs more than it gives.
-    fn is_due(&self) -> bool {
-        self.leaders == 0 || self.usual_run >= SHORT_RUN || self.queue.len() >= LONG_QUEUE
-    }
-
-    /// Learns how long a batch took.
-    fn learn(&mut self, run: Duration) {
-        self.usual_run = (self.usual_run * 7 + run) / 8;
-    }
-}
-
 impl<B: Backend> Shared<B> {
     /// A panic while the lock is held cannot leave the state half changed, so it is taken anyway.
     fn lock(&self) -> Locked<'_, B> {
@@ -274,27 +188,11 @@ impl<B: Backend> Shared<B> {
         job.finish(Err(StoreError::Overloaded));
     }
 
-    /// Takes from the front what may run together.
-    fn take_batch(
-        &self,
-        state: &mut State<B::Request, B::Reply>,
-    ) -> Vec<Job<B::Request, B::Reply>> {
-        let Some(first) = state.queue.front() else { return Vec::new() };
-        let (mut earliest, mut latest) = (first.deadline, first.deadline);
-        let within = state.queue.iter().take(self.limits.batch).take_while(|job| {
-            (earliest, latest) = (earliest.min(job.deadline), latest.max(job.deadline));
-            latest - earliest <= DEADLINE_SLACK
-        });
-        let count = within.count();
-        state.taken += count as u64;
-        state.queue.drain(..count).collect()
-    }
-
     /// Runs one batch with the lock released, and takes it again.
     fn lead<'a>(self: &'a Arc<Self>, mut state: Locked<'a, B>) -> Locked<'a, B> {
         state.leaders += 1;
         state.batches += 1;
-        let mut batch = self.take_batch(&mut state);
+        let mut batch = state.take_batch(self.limits.batch);
         self.let_go(state);
 
         let started_at = Instant::now();
@@ -368,23 +266,6 @@ impl<B: Backend> Shared<B> {
         state.watched = false;
         let is_stuck = timeout.timed_out() && state.batches == batches_before;
         (state, is_stuck)
-    }
-}
-
-impl<Q, A> Default for State<Q, A> {
-    fn default() -> Self {
-        Self {
-            queue: VecDeque::new(),
-            taken: 0,
-            leaders: 0,
-            batches: 0,
-            usual_run: Duration::ZERO,
-            workers: Vec::new(),
-            idle: 0,
-            watched: false,
-            called: false,
-            closed: false,
-        }
     }
 }
 

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use super::queue::{LONG_QUEUE, SHORT_RUN};
 use super::*;
 
 const LONG: Duration = Duration::from_secs(60);

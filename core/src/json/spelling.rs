@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use super::{number_end, space_end, string_end};
+use super::tokens::{number_end, space_end, string_end};
 
 /// Whether a key as it is written, between its quotes, spells `name`.
 pub(crate) fn key_is(written: &str, name: &str) -> bool {

@@ -1,9 +1,27 @@
-//! Tells a session's own record from what else may lie in its place, and counts the latter.
+//! Tells a session's own record from what else may lie in its place, and counts the latter with
+//! all else that goes wrong in a store without being anybody's error.
 
-use super::Incidents;
 use crate::events::{self, Seldom};
 use crate::payload::Payload;
 use crate::session_id::SessionId;
+
+/// What has gone wrong in a store without being anybody's error.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Incidents {
+    /// Calls that were refused without asking, since the store was down.
+    pub calls_not_tried: u64,
+    /// Records that carried another id than the one they were stored under.
+    ///
+    /// Above zero, something is badly wrong: replies reach the wrong caller, or somebody writes
+    /// into the store. Raise an alarm.
+    pub foreign_records: u64,
+    /// Calls that a node of a cluster sent on to another one.
+    ///
+    /// Many in the course of a move of slots or a fail-over, none otherwise.
+    pub redirects: u64,
+    /// Records that were no payload of a session.
+    pub unreadable_records: u64,
+}
 
 /// What lies in a session's place.
 #[derive(Debug)]

@@ -6,12 +6,14 @@ mod files;
 mod formats;
 mod layout;
 mod limits;
+mod misuse;
 mod pointers;
 mod queues;
 #[path = "../../tests/redis_server/mod.rs"]
 mod redis_server;
 mod secrets;
 mod sessions;
+mod settings;
 mod stateless;
 mod stores;
 mod users;

@@ -1,22 +1,13 @@
-//! Engines and sessions: a request from its Cookie header to its Set-Cookie header.
-
-use std::ffi::CStr;
-use std::ptr::{null, null_mut};
+//! Sessions: a request from its Cookie header to its Set-Cookie header.
 
 use rudder_session_core::store::{Reply, Request};
 use rudder_session_core::{Store, StoreError, UnixMillis};
 
-use super::calls::{c, filled, written};
+use super::calls::filled;
 use super::engines::*;
-use super::{LAST_DATE, LEGACY, SECRET};
-use crate::buffer::rsess_buf;
-use crate::commit::*;
-use crate::config::*;
-use crate::engine::*;
-use crate::error::*;
+use super::{LEGACY, SECRET};
 use crate::session::*;
-use crate::status::rsess_category;
-use crate::status::rsess_status::{self, *};
+use crate::status::rsess_status::*;
 
 #[test]
 fn a_session_lives_from_request_to_request() {
@@ -42,26 +33,6 @@ fn a_session_lives_from_request_to_request() {
         assert_eq!((third.id(), third.is()), (first.id(), (false, false, RSESS_OK)), "{driver}");
         assert_eq!(third.commit(2000), (RSESS_OK, Some(String::new())), "nothing to send");
     });
-}
-
-#[test]
-fn the_header_carries_the_settings_of_the_cookie() {
-    let engine = CEngine::new(&[
-        ("driver", "memory"),
-        ("secret", SECRET),
-        ("cookie.name", "__Host-app"),
-        ("cookie.sameSite", "strict"),
-        ("lifetime", "0.5"),
-    ]);
-    let session = engine.expect("an engine").load("", 0).expect("a session");
-    session.put("a", "1");
-
-    let (_, header) = session.commit(0);
-
-    let header = header.expect("a header");
-    let (cookie, attributes) = header.split_once(';').expect("attributes");
-    assert!(cookie.starts_with(&format!("__Host-app={}.", session.id())));
-    assert_eq!(attributes, " Path=/; Max-Age=30; SameSite=strict; HttpOnly; Secure");
 }
 
 #[test]
@@ -349,171 +320,4 @@ fn a_record_that_could_not_be_removed_is_removed_by_the_next_commit() {
     assert_eq!(session.commit(0).0, RSESS_OLD_REMAINS);
     assert_eq!(session.commit(0), (RSESS_OLD_REMAINS, Some(String::new())));
     assert_eq!(session.commit(0), (RSESS_OK, Some(String::new())));
-}
-
-#[test]
-fn a_setting_that_is_unknown_or_impossible_is_refused_with_words_that_repeat_no_value() {
-    let told = |key: &str, value: &str| configured(&[(key, value)]).expect_err("a refusal");
-
-    for (key, value, status, message) in [
-        ("cookie.Secure", "true", RSESS_ERR_CONFIG_UNKNOWN_KEY, "there is no setting"),
-        ("s3cr3t", "secret", RSESS_ERR_CONFIG_UNKNOWN_KEY, "there is no setting"),
-        ("cookie.secure", "yes-s3cr3t", RSESS_ERR_CONFIG_VALUE, "cookie.secure: "),
-        ("driver", "s3cr3t", RSESS_ERR_CONFIG_VALUE, "driver: must be cookie, memory, file"),
-        ("lifetime", "s3cr3t", RSESS_ERR_CONFIG_VALUE, "lifetime: must be a number"),
-        ("lifetime", "0", RSESS_ERR_CONFIG_LIFETIME, "lifetime: "),
-        ("absoluteLifetime", "NaN", RSESS_ERR_CONFIG_LIFETIME, "lifetime: "),
-        ("touchBelow", "1.5", RSESS_ERR_CONFIG, "touchBelow: "),
-        ("cookie.sameSite", "Lax", RSESS_ERR_CONFIG_COOKIE_SAME_SITE, "cookie.sameSite: "),
-        ("file.durability", "maybe", RSESS_ERR_CONFIG_DURABILITY, "file.durability: "),
-        ("file.deadlineMs", "3600001", RSESS_ERR_CONFIG_DEADLINE, "file.deadlineMs: "),
-        ("redis.deadlineMs", "0", RSESS_ERR_CONFIG_DEADLINE, "redis.deadlineMs: "),
-        ("redis.poolSize", "-1", RSESS_ERR_CONFIG_VALUE, "redis.poolSize: "),
-        ("secret", "", RSESS_ERR_CONFIG_SECRET, "secret: "),
-        ("secret", "change-me-in-production", RSESS_ERR_CONFIG_SECRET_IS_PLACEHOLDER, "secret: "),
-    ] {
-        let told = told(key, value);
-        assert_eq!(told.status, status, "{key}={value}");
-        assert!(told.message.starts_with(message), "{key}={value}: {}", told.message);
-        assert!(!told.message.contains("s3cr3t"), "{}", told.message);
-    }
-    let engine = |settings: &[(&str, &str)]| CEngine::new(settings).err().map(|it| it.status);
-    let secret = ("secret", SECRET);
-    assert_eq!(engine(&[]), Some(RSESS_ERR_CONFIG_SECRET));
-    assert_eq!(engine(&[secret, ("driver", "file")]), Some(RSESS_ERR_CONFIG_VALUE));
-    let redis = ("driver", "redis");
-    let url = ("redis.url", "http://h");
-    assert_eq!(engine(&[secret, redis, url]), Some(RSESS_ERR_CONFIG_REDIS_URL));
-    let pool = ("redis.poolSize", "1025");
-    assert_eq!(engine(&[secret, redis, pool]), Some(RSESS_ERR_CONFIG_POOL_SIZE));
-    let prefix = [secret, ("cookie.name", "__Host-a"), ("cookie.secure", "false")];
-    assert_eq!(engine(&prefix), Some(RSESS_ERR_CONFIG_COOKIE_PREFIX));
-    assert_eq!(engine(&[secret, ("cookie.path", "x")]), Some(RSESS_ERR_CONFIG_COOKIE_PATH));
-}
-
-#[test]
-fn a_retired_secret_still_verifies() {
-    let old = CEngine::new(&[("secret", "old")]).expect("an engine");
-    let session = old.load("", 0).expect("a session");
-    session.put("n", "1");
-    let cookie = session.cookie(0);
-
-    let rotated = CEngine::new(&[("secret", "new"), ("secret", "old")]).expect("an engine");
-
-    assert_eq!(rotated.load(&cookie, 0).expect("it").is(), (false, false, RSESS_OK));
-}
-
-#[test]
-fn an_engine_lives_as_long_as_the_last_of_its_sessions() {
-    let engine = CEngine::memory();
-    let mut other = null_mut();
-    // SAFETY: engine and the place for the result are alive.
-    assert_eq!(unsafe { rsess_engine_share(engine.0, &raw mut other) }, RSESS_OK);
-    let other = CEngine(other);
-    let session = engine.load("", 0).expect("a session");
-    session.put("n", "1");
-
-    drop(engine);
-    let again = other.load(&session.cookie(0), 0).expect("the same store");
-    drop(other);
-
-    again.put("n", "2");
-    assert_eq!(again.commit(0).0, RSESS_OK);
-}
-
-#[test]
-fn a_panic_poisons_the_session_and_the_engine_in_use_and_frees_stay_safe() {
-    struct Panicking;
-    impl Store for Panicking {
-        fn call(&self, _: Request, _: UnixMillis) -> Result<Reply, StoreError> {
-            panic!("on purpose")
-        }
-    }
-    let engine = CEngine::over(Panicking);
-    let session = engine.load("", 0).expect("a session");
-    session.put("n", "1");
-
-    assert_eq!(session.commit(0).0, RSESS_ERR_PANIC);
-
-    assert_eq!(session.commit(0).0, RSESS_ERR_POISONED);
-    assert_eq!(session.put("n", "2"), RSESS_ERR_POISONED);
-    assert_eq!(session.get("n"), Err(RSESS_ERR_POISONED));
-    assert_eq!(engine.load("", 0).err().map(|it| it.status), Some(RSESS_ERR_POISONED));
-}
-
-#[test]
-fn values_and_instants_that_are_none_are_refused() {
-    let engine = CEngine::memory();
-    let session = engine.load("", LAST_DATE).expect("a session");
-
-    assert_eq!(session.put("a", "{"), RSESS_ERR_NOT_JSON);
-    assert_eq!(session.flash("a", ""), RSESS_ERR_NOT_JSON);
-    assert_eq!(session.is(), (true, false, RSESS_OK));
-    let told = engine.load("", LAST_DATE + 1).err().expect("a refusal");
-    assert_eq!(told.status, RSESS_ERR_INVALID_ARGUMENT);
-    assert_eq!(session.commit(LAST_DATE + 1), (RSESS_ERR_INVALID_ARGUMENT, None));
-}
-
-#[test]
-#[expect(clippy::undocumented_unsafe_blocks, reason = "one reason for a whole table, above it")]
-fn null_is_refused_by_sessions_engines_and_configurations_and_freed_without_harm() {
-    let engine = CEngine::memory();
-    let session = engine.load("", 0).expect("a session");
-    let config = configured(&[]).expect("a configuration");
-    let (e, s) = (engine.0.cast_const(), session.0.cast_const());
-    let (a, one) = c("a");
-    let mut buf = rsess_buf::EMPTY;
-    let buf = &raw mut buf;
-    let mut place = null_mut::<rsess_session>();
-    let place = &raw mut place;
-    let (no_s, no_e) = (null::<rsess_session>(), null::<rsess_engine>());
-    let no_err = null_mut::<*mut rsess_error>();
-
-    // SAFETY, for all of them: NULL is allowed everywhere, and the rest is alive.
-    let calls: [(&str, &dyn Fn() -> rsess_status); 24] = [
-        ("config_new", &|| unsafe { rsess_config_new(null_mut()) }),
-        ("set config", &|| unsafe { rsess_config_set(null(), a, one, a, one, no_err) }),
-        ("set key", &|| unsafe { rsess_config_set(config, null(), one, a, one, no_err) }),
-        ("set value", &|| unsafe { rsess_config_set(config, a, one, null(), one, no_err) }),
-        ("engine_new config", &|| unsafe { rsess_engine_new(null(), place.cast(), no_err) }),
-        ("engine_new out", &|| unsafe { rsess_engine_new(config, null_mut(), no_err) }),
-        ("share engine", &|| unsafe { rsess_engine_share(null(), place.cast()) }),
-        ("share out", &|| unsafe { rsess_engine_share(e, null_mut()) }),
-        ("figures engine", &|| unsafe { rsess_engine_figures(no_e, null_mut()) }),
-        ("load engine", &|| unsafe { rsess_session_load(no_e, a, one, 0, place, no_err) }),
-        ("load header", &|| unsafe { rsess_session_load(e, null(), one, 0, place, no_err) }),
-        ("load out", &|| unsafe { rsess_session_load(e, a, one, 0, null_mut(), no_err) }),
-        ("get session", &|| unsafe { rsess_session_get(no_s, a, one, buf) }),
-        ("get key", &|| unsafe { rsess_session_get(s, null(), one, buf) }),
-        ("get out", &|| unsafe { rsess_session_get(s, a, one, null_mut()) }),
-        ("put session", &|| unsafe { rsess_session_put(no_s, a, one, a, one) }),
-        ("put value", &|| unsafe { rsess_session_put(s, a, one, null(), one) }),
-        ("forget session", &|| unsafe { rsess_session_forget(no_s, a, one) }),
-        ("clear session", &|| unsafe { rsess_session_clear(no_s) }),
-        ("flash value", &|| unsafe { rsess_session_flash(s, a, one, null(), one) }),
-        ("id out", &|| unsafe { rsess_session_id(s, null_mut()) }),
-        ("refusal session", &|| unsafe { rsess_session_refusal(no_s) }),
-        ("commit session", &|| unsafe { rsess_session_commit(no_s, 0, buf, no_err) }),
-        ("commit out", &|| unsafe { rsess_session_commit(s, 0, null_mut(), no_err) }),
-    ];
-    for (name, call) in calls {
-        assert_eq!(call(), RSESS_ERR_INVALID_ARGUMENT, "{name}");
-    }
-    unsafe { rsess_config_free(config) };
-    unsafe { rsess_config_free(null_mut()) };
-    unsafe { rsess_engine_free(null_mut()) };
-    unsafe { rsess_session_free(null_mut()) };
-    unsafe { rsess_error_free(null_mut()) };
-    assert!(
-        !unsafe { rsess_session_is_dirty(null()) } && !unsafe { rsess_session_is_fresh(null()) }
-    );
-    assert_eq!(unsafe { rsess_error_status(null()) }, RSESS_OK);
-    assert_eq!(unsafe { rsess_error_category(null()) }, rsess_category::RSESS_CATEGORY_NONE);
-    assert!(!unsafe { rsess_error_is_retryable(null()) });
-    let message = unsafe { rsess_error_message(null()) };
-    assert_eq!(unsafe { CStr::from_ptr(message) }, c"");
-    assert_eq!(session.put("a", "1"), RSESS_OK);
-    assert_eq!(unsafe { rsess_session_clear(s) }, RSESS_OK);
-    let cleared = written(|out| unsafe { rsess_session_data(s, out) });
-    assert_eq!(cleared, (RSESS_OK, Some("{}".to_owned())));
 }

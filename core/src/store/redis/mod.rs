@@ -5,6 +5,7 @@
 //!              -> node               one server
 //!              -> breaker            is it there at all?
 //!              -> Batcher            who goes together
+//!              -> exchange           whose reply is whose, and what is sent once more
 //!              -> commands           what is sent, and what a reply means
 //!                 compare_and_set    the same, by what the server offers
 //!                 fault              why it was not done, and who would do it
@@ -20,6 +21,7 @@ mod commands;
 mod compare_and_set;
 mod connection;
 mod endpoint;
+mod exchange;
 mod fault;
 mod node;
 mod pool;
@@ -36,8 +38,8 @@ use super::{Done, Incidents, Reply, Request, Store, Submission};
 use crate::error::{ConfigError, StoreError};
 use crate::time::UnixMillis;
 use cluster::Cluster;
-use commands::{Answer, Call};
 use endpoint::Endpoint;
+use exchange::{Answer, Call};
 use node::{Node, Usage};
 
 /// Where Redis is, and how a [`RedisStore`] uses it.

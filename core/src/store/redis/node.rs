@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::breaker::Breaker;
-use super::commands::{Answer, Call, Commands};
+use super::commands::Commands;
 use super::endpoint::Endpoint;
+use super::exchange::{Answer, Call, Exchange};
 use super::pool::Pool;
 use crate::batch::{Batcher, Limits};
 use crate::error::StoreError;
@@ -36,9 +37,9 @@ impl<D: FnOnce(Result<Answer, StoreError>) + Send + 'static> Told for D {}
 /// One server.
 #[derive(Debug)]
 pub(super) struct Node {
-    loads: Batcher<Commands>,
+    loads: Batcher<Exchange>,
     /// `None` if they go with the loads.
-    writes: Option<Batcher<Commands>>,
+    writes: Option<Batcher<Exchange>>,
     breaker: Arc<Breaker>,
 }
 
@@ -48,9 +49,10 @@ impl Node {
         let queue = |min_replicas| {
             let pool = Pool::new(endpoint.clone(), usage.pool_size, usage.deadline);
             let prefix = usage.prefix.clone();
-            let commands = Commands::new(pool, prefix, min_replicas, Arc::clone(records));
+            let commands = Commands::new(prefix, Arc::clone(records));
+            let exchange = Exchange::new(pool, commands, min_replicas);
             let leaders = usage.pool_size as usize;
-            Batcher::new(commands, Limits { leaders, batch: MAX_BATCH, queue: MAX_QUEUE })
+            Batcher::new(exchange, Limits { leaders, batch: MAX_BATCH, queue: MAX_QUEUE })
         };
         let writes = (usage.min_replicas > 0).then(|| queue(usage.min_replicas));
         let breaker = Arc::new(Breaker::new(Instant::now()));
@@ -114,7 +116,7 @@ impl Node {
         self.breaker.refusals()
     }
 
-    fn queue(&self, call: &Call) -> &Batcher<Commands> {
+    fn queue(&self, call: &Call) -> &Batcher<Exchange> {
         match &self.writes {
             Some(writes) if !call.request.only_reads() => writes,
             _ => &self.loads,

@@ -22,8 +22,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
 use std::time::{Duration, Instant};
 
-use super::commands::{Answer, Call};
 use super::endpoint::Endpoint;
+use super::exchange::{Answer, Call};
 use super::fault::Fault;
 use super::node::Usage;
 use crate::batch::DEADLINE_SLACK;
