@@ -68,6 +68,12 @@ pub(super) fn configured(settings: &[(&str, &str)]) -> Result<*mut rsess_config,
     Ok(config)
 }
 
+/// What gives each Redis of the settings time on a machine that is busy.
+fn patience(settings: &[(&str, &str)]) -> Vec<String> {
+    let of_redis = settings.iter().filter_map(|(key, _)| key.strip_suffix("redis.url"));
+    of_redis.map(|place| format!("{place}redis.deadlineMs")).collect()
+}
+
 pub(super) struct CEngine(pub(super) *mut rsess_engine);
 
 // SAFETY: the header promises that an engine serves any number of threads at once.
@@ -75,7 +81,9 @@ unsafe impl Sync for CEngine {}
 
 impl CEngine {
     pub(super) fn new(settings: &[(&str, &str)]) -> Result<Self, Told> {
-        let config = configured(settings)?;
+        let patience = patience(settings);
+        let patience: Vec<_> = patience.iter().map(|key| (key.as_str(), "10000")).collect();
+        let config = configured(&[&patience, settings].concat())?;
         let mut engine = null_mut();
         // SAFETY: config and the places for the results are alive.
         let told = explained(|out| unsafe { rsess_engine_new(config, &raw mut engine, out) });
