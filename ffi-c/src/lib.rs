@@ -76,3 +76,6 @@ mod users;
 mod verdicts;
 pub mod version;
 mod work;
+
+#[cfg(test)]
+use rudder_session_trace as _;

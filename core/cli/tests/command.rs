@@ -277,8 +277,8 @@ fn a_record_that_never_ends_and_a_server_that_forgets_are_doubtful() {
 #[test]
 fn what_a_user_of_redis_may_not_do_is_wrong() {
     let server = RedisServer::start();
-    server.client().call(&["ACL", "SETUSER", "app", "on", ">pw", "~*", "+get", "+set", "+del"]);
-    let url = format!("redis://app:pw@127.0.0.1:{}", server.port());
+    server.client().call(&["ACL", "SETUSER", "app", "on", ">hunter2", "~*", "+get", "+set", "+del"]);
+    let url = format!("redis://app:hunter2@127.0.0.1:{}", server.port());
 
     let ended = run(&["doctor", "--redis-url", &url, "--json"]);
 
