@@ -26,6 +26,11 @@ SHAPES = {
     "a value of v2": re.compile(rb"v2[ips]\.%b{8}" % WORD),
     # base64url of {"id":
     "the payload of a cookie": re.compile(rb"eyJpZCI6"),
+    "the record of a session": re.compile(rb'\{\\*"id\\*":\\*"[^"]*",\\*"data\\*":'),
+    # But for checks of `rudder doctor`.
+    "the name of a record": re.compile(
+        rb"(?<![\w:-])session:(?!secret\b|cookie-secure\b)%b" % WORD
+    ),
     "a password in a URL": re.compile(rb"[a-z+]://[^\s/@:]*:[^\s/@]+@"),
 }
 

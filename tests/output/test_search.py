@@ -25,6 +25,11 @@ PLANTED = {
     "a signed value": [f"sid=abc.{TEXT};"],
     "a value of v2": ["sid=v2p.QUJDREVG; Path=/", "v2i.QUJDREVG", "v2s.QUJDREVG"],
     "the payload of a cookie": [base64.urlsafe_b64encode(b'{"id":"","data":{}}').decode()],
+    "the record of a session": [
+        '{"id":"a","data":{"user":1},"flash_next":{}}',
+        r'"{\"id\":\"a\",\"data\":{}}"',
+    ],
+    "the name of a record": ["GET session:a", '"session:a"'],
     "a password in a URL": ["redis://app:pw@localhost", "rediss://:pw@h:1/0", "https://a:b@c"],
 }
 CLEAN = [
@@ -32,6 +37,7 @@ CLEAN = [
     "Running unittests src/lib.rs (target/debug/deps/rudder_session-0123456789abcdef)",
     "redis://127.0.0.1:6379/0",
     "redis url must be redis[s]://host[:port][/db] or redis+unix:///path",
+    '{"id":1} {"id":"a"}x rudder_session::store session: a session:secret rudder-session:save',
     "SessionId(***) v2 v2. 00000000-0000-0000-0000-000000000000",
 ]
 

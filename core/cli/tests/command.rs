@@ -41,6 +41,8 @@ fn run_with(arguments: &[&str], secret: Option<&str>, input: &str) -> Ended {
     // It need not read what it is given.
     let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
     let output = child.wait_with_output().expect("ends");
+    // To be searched with what the tests print.
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
     Ended {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).expect("text"),
@@ -277,7 +279,9 @@ fn a_record_that_never_ends_and_a_server_that_forgets_are_doubtful() {
 #[test]
 fn what_a_user_of_redis_may_not_do_is_wrong() {
     let server = RedisServer::start();
-    server.client().call(&["ACL", "SETUSER", "app", "on", ">hunter2", "~*", "+get", "+set", "+del"]);
+    server
+        .client()
+        .call(&["ACL", "SETUSER", "app", "on", ">hunter2", "~*", "+get", "+set", "+del"]);
     let url = format!("redis://app:hunter2@127.0.0.1:{}", server.port());
 
     let ended = run(&["doctor", "--redis-url", &url, "--json"]);

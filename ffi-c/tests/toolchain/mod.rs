@@ -218,9 +218,11 @@ fn include_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../include")
 }
 
-/// Stops the test with all that a failed command has printed.
+/// Stops the test with all that a failed command has printed; what it had to tell of itself, on its
+/// standard error, is printed anyway, and so searched with what the tests print.
 pub(crate) fn expect_success(what: &str, output: &Output) {
     let print = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    eprint!("{}", print(&output.stderr));
     assert!(
         output.status.success(),
         "{what}: {}\n{}{}",

@@ -133,8 +133,14 @@ for (const [what, value] of [
   })
 }
 
-for (const record of [undefined, '{', '[]', '{"data":{}}', RECORD.replace(ID, 'another')]) {
-  test(`a record that is none gives a fresh id, never the cookie's: ${record}`, async () => {
+for (const [what, record] of [
+  ['none', undefined],
+  ['no JSON', '{'],
+  ['an array', '[]'],
+  ['without an id', '{"data":{}}'],
+  ['of another id', RECORD.replace(ID, 'another')],
+]) {
+  test(`a record that is none gives a fresh id, never the cookie's: ${what}`, async () => {
     const { driver, client } = withClient()
     const cookie = await driver.persist(PAYLOAD, 60)
     client.records.clear()

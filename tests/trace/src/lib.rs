@@ -11,12 +11,12 @@
 //! and first of all that it does; `use rudder_session_trace as _` is enough. The output of all
 //! tests is searched for secrets by `tests/output/search.py`, which sets the variable.
 
+use std::env;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, ThreadId};
-use std::env;
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
