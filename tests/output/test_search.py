@@ -62,13 +62,17 @@ class TheSearch(unittest.TestCase):
 
     def test_each_kind_is_named_and_not_shown(self):
         for kind, texts in PLANTED.items():
-            for text in texts:
-                for file in ("stdout", "stderr"):
-                    ended = searched(f"import sys; print({text!r}, file=sys.{file})")
+            for file in ("stdout", "stderr"):
+                text = "\n".join(f"{it} of {n}" for n, it in enumerate(texts))
 
-                    self.assertEqual(ended.returncode, 1, text)
-                    self.assertRegex(ended.stderr, rf"\n  line 1: (?:.*, )?{kind}(?:,.*)?\n")
-                    self.assertEqual((ended.stdout + ended.stderr).count(text), 1, "passed on, no more")
+                ended = searched(f"import sys; print({text!r}, file=sys.{file})")
+
+                self.assertEqual(ended.returncode, 1, text)
+                for n, it in enumerate(texts):
+                    shown = rf"\n  line {n + 1}: (?:.*, )?{kind}(?:,.*)?\n"
+                    self.assertRegex(ended.stderr, shown)
+                    printed = (ended.stdout + ended.stderr).count(f"{it} of {n}")
+                    self.assertEqual(printed, 1, "passed on, no more")
 
     def test_each_marker_is_found_in_any_spelling(self):
         for n, marker in forbidden.markers():
