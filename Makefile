@@ -11,6 +11,8 @@ PEERS_CRATE := --manifest-path benches/peers/Cargo.toml --target-dir $(or $(CARG
 VECTORS ?= tests/vectors/vectors.json
 # Many tests wait for servers, and not for a processor.
 TEST_THREADS := 4
+# Runs a command, and fails if what it prints holds a secret. test-node's scripts call it themselves.
+SEARCH := python3 -B $(CURDIR)/tests/output/search.py
 # `npm ci` is needed again only when the lock file changes.
 NPM_STAMP := $(NODE)/node_modules/.package-lock.json
 NODE_VERSIONS_STAMP := $(NODE_VERSIONS)/node_modules/.package-lock.json
@@ -41,13 +43,14 @@ test: test-rust test-c test-node test-pack ## Run all tests: Rust, C, Node, pack
 
 .PHONY: test-rust
 test-rust: redis-server ## Run the tests of the engine and those that cross crates
+	python3 -B tests/output/test_search.py
 	cargo build -p rudder-session-ffi
-	RUST_TEST_THREADS=$(TEST_THREADS) cargo test \
-		-p rudder-session -p rudder-session-cli -p rudder-session-node -p rudder-session-tests
+	RUST_TEST_THREADS=$(TEST_THREADS) $(SEARCH) --trace cargo test \
+		-p rudder-session -p rudder-session-cli -p rudder-session-node -p rudder-session-tests -- --nocapture
 
 .PHONY: test-c
 test-c: redis-server c-tools addon ts ## Run the tests of the C library, and of its examples in C, C++, Python, Go and PHP
-	cargo test -p rudder-session-ffi
+	$(SEARCH) --trace cargo test -p rudder-session-ffi -- --nocapture
 
 .PHONY: test-c-fuzz
 test-c-fuzz: c-tools ## Fuzz the C functions with libFuzzer (SECONDS_OF_FUZZING=600)
@@ -79,7 +82,7 @@ test-load: redis-server addon ts ## Send 10,000 requests from 50 connections to 
 
 .PHONY: test-pack
 test-pack: addon $(PACKAGING_STAMP) ## Pack, and install what was packed by npm and pnpm
-	cd $(NODE) && npm run --silent test:pack
+	cd $(NODE) && $(SEARCH) npm run --silent test:pack
 
 .PHONY: test-browser
 test-browser: redis-server chromium addon ts $(BROWSER_STAMP) ## Drive the demo with a real browser, and take pictures of it in node-binding/build/pictures

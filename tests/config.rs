@@ -5,6 +5,7 @@ use std::time::Duration;
 use rudder_session::cookie::{CookieConfig, SameSite, SetCookie};
 use rudder_session::{ConfigError, Key, KeyRing, Lifetime, MemoryConfig, MemoryStore, RedisConfig};
 use rudder_session::{RedisStore, Ttl, secret};
+use rudder_session_trace as _;
 
 #[test]
 fn a_secret_that_protects_nothing_is_refused() {

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rudder_session_trace as _;
+
 #[test]
 fn only_the_mac_itself_compares_one() {
     let text = fs::read_to_string(top().join("core/src/mac.rs")).expect("a source file");

@@ -13,6 +13,7 @@ use rudder_session::{
     HardenedCodec, HardenedConfig, HardenedKey, MemoryConfig, MemoryStore, Origin, Payload,
     SessionId, Store, StoreError, Ttl, UnixMillis,
 };
+use rudder_session_trace as _;
 use serde_json::{Value, json};
 
 const VECTORS: &str = include_str!("vectors/v2.json");

@@ -163,10 +163,10 @@ fn behind_sentinels_and_in_a_cluster_replicas_are_waited_for_too() {
 
 #[test]
 fn a_user_who_may_not_wait_is_told_so() {
-    let user = "--user app on >secret ~session:* +get +set";
+    let user = "--user app on >hunter2 ~session:* +get +set";
     let arguments: Vec<_> = user.split(' ').collect();
     let server = RedisServer::start_with(&arguments);
-    let url = format!("redis://app:secret@127.0.0.1:{}", server.port());
+    let url = format!("redis://app:hunter2@127.0.0.1:{}", server.port());
     let store = store(RedisConfig { url, ..one_replica() });
 
     let error = StoreError::Rejected { code: "NOPERM".to_owned() };

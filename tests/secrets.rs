@@ -17,9 +17,9 @@ use rudder_session::{
 use rudder_session::{MemoryConfig, MemoryStore, Payload, PayloadError, RedisConfig, RedisStore};
 use rudder_session::{Rotating, SessionId, Store, StoreError, Ttl, UnixMillis};
 use rudder_session_tests::faults::samples::{is_ok, plant};
-use rudder_session_tests::log::log;
 use rudder_session_tests::redis_server::{RedisServer, TempDir};
 use rudder_session_tests::scripted_server::{ScriptedServer, Step};
+use rudder_session_trace::log;
 
 #[test]
 fn what_holds_a_secret_shows_none_of_it() {

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rudder_session_trace as _;
 use serde_json::{Map, Value};
 
 #[test]

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rudder_session::UnixMillis;
 use rudder_session::store::{Metered, Resumed};
 use rudder_session::{Lifetime, MemoryConfig, MemoryStore, Payload, SessionId, Store, Timeouts};
+use rudder_session_trace as _;
 
 proptest! {
     #![proptest_config(config(500))]

@@ -73,6 +73,9 @@ mod timeouts;
 mod typed;
 pub mod users;
 
+#[cfg(test)]
+use rudder_session_trace as _;
+
 pub use canonical::MemberFinder;
 pub use codec::{CookieCodec, LegacyCookies};
 pub use error::{

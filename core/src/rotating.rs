@@ -32,8 +32,8 @@ use crate::time::UnixMillis;
 ///
 /// let day_one = UnixMillis::new(1_700_000_000_000);
 /// let sources = vec![
-///     SecretSource::text("the-new-secret-of-32-random-bytes"),
-///     SecretSource::text("the-old-secret-of-32-random-bytes").until(day_one),
+///     SecretSource::text("new-secret-of-32-random-bytes!!!"),
+///     SecretSource::text("the-old-one-0123456789abcdef").until(day_one),
 /// ];
 /// let codec = Rotating::open(sources, |secrets| {
 ///     let ring = KeyRing::from_secrets(secrets.iter().map(|it| it.expose()))?;
@@ -41,7 +41,7 @@ use crate::time::UnixMillis;
 /// })?;
 ///
 /// let id = SessionId::random()?;
-/// let old = CookieCodec::new(KeyRing::from_secrets(["the-old-secret-of-32-random-bytes"])?);
+/// let old = CookieCodec::new(KeyRing::from_secrets(["the-old-one-0123456789abcdef"])?);
 /// let value = old.encode_id(&id);
 /// assert_eq!(codec.at(day_one).decode_id(&value), Ok(id));
 /// assert!(codec.at(UnixMillis::now()).decode_id(&value).is_err());

@@ -77,3 +77,6 @@ mod users;
 mod verdicts;
 pub mod version;
 mod work;
+
+#[cfg(test)]
+use rudder_session_trace as _;

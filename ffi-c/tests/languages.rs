@@ -103,7 +103,7 @@ fn the_sessions_of_a_user_are_listed_and_ended_from_c_and_from_node_alike() {
 #[test]
 fn a_server_exchanges_its_keys_when_it_is_told_to_and_loses_no_session() {
     const OLD: &str = "a-secret-that-all-languages-share";
-    const NEW: &str = "another-secret-that-they-all-share";
+    const NEW: &str = "new-secret-of-32-random-bytes!!!";
     let redis = RedisServer::start();
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique());
     let write = |secrets: &str| fs::write(&file, secrets).expect("it is writable");

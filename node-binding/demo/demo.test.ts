@@ -294,7 +294,10 @@ test('the secret beside the file is for its owner only, and the demo says where 
 
 test('with SESSION_SECRET no secret is kept', async (t) => {
   const file = await sessionFile(t)
-  const demo = await DemoProcess.start({ SESSION_FILE: file, SESSION_SECRET: 'of this test' })
+  const demo = await DemoProcess.start({
+    SESSION_FILE: file,
+    SESSION_SECRET: 'the secret of this test',
+  })
   t.after(() => demo.end())
 
   await assert.rejects(stat(`${file}.secret`), { code: 'ENOENT' })

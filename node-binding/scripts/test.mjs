@@ -76,19 +76,28 @@ const IN_V2 = [
 /** Runs the tests under `node`, prints what they print, and answers the exit code. */
 export async function runTests(node, topics) {
   return forEachWay(topics, async (way, files) => {
-    const [code] = await once(startTests(node, way, files, 'inherit'), 'exit')
+    const command = [node, ...testOptions(), ...files]
+    const [code] = await once(start(command, way, 'inherit'), 'exit')
     return code ?? 1
   })
 }
 
-/** The same, but of tests that all pass only the closing lines are printed. */
+/**
+ * The same, but of tests that all pass only the closing lines are printed. What they printed, their
+ * events too, is searched for secrets.
+ */
 export async function runTestsBriefly(node, topics) {
   return forEachWay(topics, async (way, files) => {
-    const child = startTests(node, way, files, ['inherit', 'pipe', 'inherit'])
-    const closed = once(child, 'close')
-    const output = await text(child.stdout)
-    const [code] = await closed
+    const command = [...SEARCH, node, `--import=${TRACE}`, ...testOptions(), ...files]
+    const child = start(command, way, ['inherit', 'pipe', 'pipe'])
+    const [output, errors, [code]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'close'),
+    ])
     console.log(code === 0 ? output.slice(output.search(CLOSING_LINES)).trimEnd() : output)
+    // What the search reports is the last of it.
+    console.error(errors.trimEnd())
     return code ?? 1
   })
 }
@@ -111,17 +120,30 @@ async function forEachWay(topics, run) {
   return 0
 }
 
-function startTests(node, way, files, stdio) {
-  const options = [
+function testOptions() {
+  return [
     '--test',
     '--test-reporter=spec',
     `--test-timeout=${TIMEOUT_MS}`,
     `--test-concurrency=${CONCURRENCY}`,
   ]
+}
+
+function start([program, ...args], way, stdio) {
   const [SESSION_NATIVE, SESSION_TEST_FORMAT = 'v1'] = way.split(' ')
   const env = { ...process.env, SESSION_NATIVE, SESSION_TEST_FORMAT }
-  return spawn(node, [...options, ...files], { stdio, env })
+  return spawn(program, args, { stdio, env })
 }
+
+const SEARCH = [
+  'python3',
+  '-B',
+  fileURLToPath(new URL('../../tests/output/search.py', import.meta.url)),
+  '--trace',
+]
+
+/** Imported into each test file: has it print its events. */
+const TRACE = new URL('../build/support/trace.js', import.meta.url).href
 
 /** The counts that the spec reporter ends with. */
 const CLOSING_LINES = /^\S+ tests \d+$/m

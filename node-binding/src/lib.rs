@@ -30,3 +30,6 @@ mod options;
 mod stats;
 mod store;
 mod values;
+
+#[cfg(test)]
+use rudder_session_trace as _;

@@ -178,7 +178,8 @@ test('in production the cookie is secure unless it is told otherwise', (t) => {
 })
 
 function describe(changes: Record<string, unknown>): string {
-  return JSON.stringify(changes, (_, value) =>
+  const text = JSON.stringify(changes, (_, value) =>
     value === undefined || typeof value === 'number' ? String(value) : value,
   )
+  return text.replaceAll(SECRET, '***')
 }

@@ -21,7 +21,12 @@ async function start(t: TestContext, store: NativeStore, maxAge?: number) {
   let handler: Handler = () => {}
   const app = express()
   const cookie = maxAge === undefined ? {} : { cookie: { maxAge } }
-  const options = { secret: 'of this test', store, resave: false, saveUninitialized: false }
+  const options = {
+    secret: 'the secret of this test',
+    store,
+    resave: false,
+    saveUninitialized: false,
+  }
   app.use(expressSession({ ...options, ...cookie }))
   app.use(async (req, res) => {
     const current = req as unknown as { session: Session }

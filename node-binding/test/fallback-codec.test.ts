@@ -11,7 +11,7 @@ import { anyString, damaged, spelledData, spelledPayload } from './support/spell
 
 const RUNS = { numRuns: 1000 }
 
-const SECRETS = ['the primary key', 'a retired k\u00e9y \ud800', 'k'.repeat(200)]
+const SECRETS = ['the secret of this test', 'a retired k\u00e9y \ud800', 'k'.repeat(200)]
 const addon = native().createCodec(SECRETS)
 const fallback = new FallbackCodec(SECRETS)
 /** Whose key the others have not. */

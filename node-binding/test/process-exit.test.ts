@@ -237,7 +237,7 @@ for (const durability of DURABILITIES) {
       const exit = `
       const { FileDriver } = await import(${JSON.stringify(INDEX)})
       const cookie = { name: 'sid', secure: false, httpOnly: true, sameSite: 'lax', path: '/' }
-      const file = new FileDriver({ driver: 'file', lifetime: 1, secret: 'of this test', cookie,
+      const file = new FileDriver({ driver: 'file', lifetime: 1, secret: 'the secret of this test', cookie,
         file: ${JSON.stringify({ path, durability })} })
       await file.persist({ id: 'other-id', data: {}, flash_next: {} }, 60)
       process.exit(0)`

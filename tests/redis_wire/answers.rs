@@ -45,9 +45,9 @@ fn a_record_that_goes_between_the_two_looks_at_it_is_none() {
 
 #[test]
 fn an_inspection_without_the_right_to_ask_for_the_ttl_is_an_error() {
-    let user = "--user app on >pw ~session:* +get +set";
+    let user = "--user app on >hunter2 ~session:* +get +set";
     let server = RedisServer::start_with(&user.split(' ').collect::<Vec<_>>());
-    let store = store(&server.url().replace("redis://", "redis://app:pw@"));
+    let store = store(&server.url().replace("redis://", "redis://app:hunter2@"));
     store.save(&payload("{}"), a_minute(), NOW).expect("saved");
 
     let error = store.inspect(&id(), NOW).expect_err("no right");

@@ -11,7 +11,6 @@
 //!   proxy            spoils what passes between a client and a real server
 //!   slow_link        makes the way to a server longer, and no narrower
 //!   faults           what goes wrong then, in a short and a long version
-//!   log              every event that anybody makes
 //!   random           numbers that are the same in each run
 //!   resp             the wire protocol of both, in a few lines
 //!   json_text        any JSON in any spelling, and what is nearly JSON
@@ -20,14 +19,14 @@
 //!   vectors          recorded cases, run through Rust and through C
 //! ```
 //!
-//! Nothing here is meant for anything but tests: it panics where a test should fail.
+//! Nothing here is meant for anything but tests: it panics where a test should fail. With
+//! SESSION_TEST_TRACE set, whatever is linked with it prints every event that anybody makes.
 
 pub mod allocations;
 pub mod clusters;
 pub mod faults;
 pub mod js;
 pub mod json_text;
-pub mod log;
 pub mod newer_redis;
 pub mod proxy;
 pub mod random;
@@ -38,3 +37,5 @@ pub mod sentinels;
 pub mod slow_link;
 pub mod tls_server;
 pub mod vectors;
+
+use rudder_session_trace as _;

@@ -79,7 +79,7 @@ impl Subject {
             "SETUSER",
             "sessions",
             "on",
-            ">secret",
+            ">hunter2",
             "~session:*",
             "resetchannels",
             "+get",
@@ -94,7 +94,7 @@ impl Subject {
             "+select",
         ]);
         assert_eq!(reply, Reply::Simple("OK".to_owned()));
-        let url = format!("redis://sessions:secret@127.0.0.1:{}", server.port());
+        let url = format!("redis://sessions:hunter2@127.0.0.1:{}", server.port());
         Self::in_redis(server, url)
     }
 

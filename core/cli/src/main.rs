@@ -27,6 +27,8 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+#[cfg(test)]
+use rudder_session_trace as _;
 
 use report::{CommandError, Report};
 

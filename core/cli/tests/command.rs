@@ -41,6 +41,8 @@ fn run_with(arguments: &[&str], secret: Option<&str>, input: &str) -> Ended {
     // It need not read what it is given.
     let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
     let output = child.wait_with_output().expect("ends");
+    // To be searched with what the tests print.
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
     Ended {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).expect("text"),
@@ -277,8 +279,10 @@ fn a_record_that_never_ends_and_a_server_that_forgets_are_doubtful() {
 #[test]
 fn what_a_user_of_redis_may_not_do_is_wrong() {
     let server = RedisServer::start();
-    server.client().call(&["ACL", "SETUSER", "app", "on", ">pw", "~*", "+get", "+set", "+del"]);
-    let url = format!("redis://app:pw@127.0.0.1:{}", server.port());
+    server
+        .client()
+        .call(&["ACL", "SETUSER", "app", "on", ">hunter2", "~*", "+get", "+set", "+del"]);
+    let url = format!("redis://app:hunter2@127.0.0.1:{}", server.port());
 
     let ended = run(&["doctor", "--redis-url", &url, "--json"]);
 
@@ -291,9 +295,9 @@ fn what_a_user_of_redis_may_not_do_is_wrong() {
 fn a_user_of_redis_that_may_do_more_than_sessions_need_is_doubtful() {
     let server = RedisServer::start();
     let set = |rules: &[&str]| {
-        let command = [&["ACL", "SETUSER", "app", "reset", "on", ">pw"], rules].concat();
+        let command = [&["ACL", "SETUSER", "app", "reset", "on", ">hunter2"], rules].concat();
         assert_eq!(server.client().call(&command).text(), "OK");
-        let url = format!("redis://app:pw@127.0.0.1:{}", server.port());
+        let url = format!("redis://app:hunter2@127.0.0.1:{}", server.port());
         let ended = run(&["doctor", "--redis-url", &url, "--json"]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         finding(&ended.json(), "rights")

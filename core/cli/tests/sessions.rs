@@ -26,6 +26,8 @@ fn asked(arguments: &[&str]) -> (Option<i32>, Value) {
 fn refused(arguments: &[&str]) -> (Option<i32>, String) {
     let output = run(arguments);
     assert_eq!(output.stdout, b"");
+    // To be searched with what the tests print.
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
     (output.status.code(), String::from_utf8(output.stderr).expect("text"))
 }
 

@@ -189,7 +189,7 @@ fn session(name: &str) -> Payload {
 }
 
 fn id(name: &str) -> SessionId {
-    SessionId::parse(name).expect("legal")
+    SessionId::parse(&format!("id-QxYwVzUa-{name}")).expect("legal")
 }
 
 fn always_touch() -> Timeouts {

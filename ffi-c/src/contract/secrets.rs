@@ -9,7 +9,7 @@ use super::files::Folder;
 use crate::engine::*;
 use crate::status::rsess_status::*;
 
-const NEW: &str = "a new secret, of more than 32 bytes";
+const NEW: &str = "another secret, which is also long enough";
 
 /// What cargo sets for a test, and nobody writes to.
 const VARIABLE: &str = "CARGO_PKG_NAME";

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
+use rudder_session_trace as _;
+
 const WARNINGS: [&str; 5] = ["-Wall", "-Wextra", "-pedantic", "-Werror", "-Wstrict-prototypes"];
 
 /// What a source is written in.
@@ -216,9 +218,11 @@ fn include_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../include")
 }
 
-/// Stops the test with all that a failed command has printed.
+/// Stops the test with all that a failed command has printed; what it had to tell of itself, on its
+/// standard error, is printed anyway, and so searched with what the tests print.
 pub(crate) fn expect_success(what: &str, output: &Output) {
     let print = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    eprint!("{}", print(&output.stderr));
     assert!(
         output.status.success(),
         "{what}: {}\n{}{}",

@@ -34,7 +34,7 @@ function libcOfThis(): string {
 const PROGRAM = `
   import { CookieDriver, MemoryDriver, nativeStatus } from '${name}'
   const config = {
-    driver: 'cookie', lifetime: 120, secret: 'of this test',
+    driver: 'cookie', lifetime: 120, secret: 'the secret of this test',
     cookie: { name: 'sid', secure: false, httpOnly: true, sameSite: 'lax', path: '/' },
   }
   const read = []

@@ -35,7 +35,7 @@ const PROGRAM = `
   import { nativeStatus } from '@rudderjs/session/engine'
   import '@rudderjs/session/doctor'
   const cookie = { name: 'sid', secure: false, httpOnly: true, sameSite: 'lax', path: '/' }
-  const session = { driver: 'memory', lifetime: 120, secret: 'of this test', cookie }
+  const session = { driver: 'memory', lifetime: 120, secret: 'the secret of this test', cookie }
   const application = new Application({ session })
   await application.boot(SessionProvider)
   const [middleware] = application.groups.web

@@ -117,8 +117,13 @@ test('the two read each other', async (t) => {
   assert.deepEqual(await driver.load(cookie), await own.load(cookie))
 })
 
-for (const value of [undefined, '', 'garbage', `${ID}.${'A'.repeat(43)}`]) {
-  test(`a cookie that no key of ours signed costs no command: ${value}`, async () => {
+for (const [what, value] of [
+  ['none', undefined],
+  ['an empty one', ''],
+  ['garbage', 'garbage'],
+  ['an id and a signature', `${ID}.${'A'.repeat(43)}`],
+]) {
+  test(`a cookie that no key of ours signed costs no command: ${what}`, async () => {
     const { driver, client } = withClient()
 
     const payload = await driver.load(value)
@@ -128,8 +133,14 @@ for (const value of [undefined, '', 'garbage', `${ID}.${'A'.repeat(43)}`]) {
   })
 }
 
-for (const record of [undefined, '{', '[]', '{"data":{}}', RECORD.replace(ID, 'another')]) {
-  test(`a record that is none gives a fresh id, never the cookie's: ${record}`, async () => {
+for (const [what, record] of [
+  ['none', undefined],
+  ['no JSON', '{'],
+  ['an array', '[]'],
+  ['without an id', '{"data":{}}'],
+  ['of another id', RECORD.replace(ID, 'another')],
+]) {
+  test(`a record that is none gives a fresh id, never the cookie's: ${what}`, async () => {
     const { driver, client } = withClient()
     const cookie = await driver.persist(PAYLOAD, 60)
     client.records.clear()

@@ -9,6 +9,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
+import { trace } from './trace.js'
 
 /** How a program ended, and what it said. */
 export interface Ended<T> {
@@ -25,6 +26,8 @@ export async function run<T>(name: string, given: unknown, timeoutMs: number): P
   const file = new URL(`../programs/${name}.js`, import.meta.url).pathname
   const child = spawn(process.execPath, [...FLAGS, file, JSON.stringify(given)], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Its standard error is the test's to judge.
+    env: { ...process.env, SESSION_TEST_TRACE: undefined },
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
   })
@@ -33,6 +36,7 @@ export async function run<T>(name: string, given: unknown, timeoutMs: number): P
     text(child.stdout),
     text(child.stderr),
   ])
+  if (errors !== '') trace(`standard error of ${name}:`, errors)
   const printed = output.split('\n').filter(Boolean)
   return { code, signal, printed: printed.map((line) => JSON.parse(line)), errors }
 }
