@@ -60,7 +60,7 @@ def spellings(marker: str) -> list[bytes]:
     """All that a line may hold it as."""
     raw = marker.encode()
     spelt = {raw, raw.hex().encode(), raw.hex().upper().encode(), ", ".join(map(str, raw)).encode()}
-    # Where it begins at another byte of three, its first letters and its last ones depend on others.
+    # Where it begins at another byte of three, its first and last letters depend on others.
     for before in range(3):
         text = base64.b64encode(bytes(before) + raw)
         whole = text[(4 * before + 2) // 3 : len(raw + bytes(before)) * 4 // 3]

@@ -28,7 +28,10 @@ TRACED = re.compile(rb"^\[trace\] on in (?:.*/)?(\S+)$")
 # What cargo says before it runs a test program, or the examples in documentation.
 SUITE = re.compile(rb"^\s+(?:Running .+ \((?:.*/)?([^/]+)\)|Doc-tests \S+)$")
 # A test of Rust, Node or Python that has ended, or a thread that has panicked in one.
-TEST = re.compile(rb"^(?:test .+ \.\.\. |\s*[\xe2\x96\xb6\xe2\x9c\x94\xe2\x9c\x96]{3} |thread '.+' )")
+TEST = re.compile(
+    rb"^(?:test .+ \.\.\. |\s*(?:\xe2\x96\xb6|\xe2\x9c\x94|\xe2\x9c\x96) |thread '.+' )"
+)
+COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 # Of what is found so many are shown.
 SHOWN = 20
 # For whoever holds the output open when the command has ended.
@@ -62,6 +65,7 @@ class Search:
 
     def take(self, line: bytes) -> None:
         """Searches a line, which has no line end."""
+        line = COLOUR.sub(b"", line)
         self.lines += 1
         is_event = line.startswith(TRACE)
         self.events += is_event
@@ -138,6 +142,9 @@ def run(command: list[str], search: Search) -> int:
     environment = dict(os.environ)
     if search.is_traced:
         environment["SESSION_TEST_TRACE"] = "1"
+    if os.isatty(2):
+        # Cargo does not see the terminal any more.
+        environment.setdefault("CARGO_TERM_COLOR", "always")
     # One pipe where both go to one place, so that they stay in order.
     is_one = os.path.sameopenfile(1, 2)
     child = subprocess.Popen(

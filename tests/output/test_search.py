@@ -20,7 +20,7 @@ TEXT = "Yk3v-8Q_" * 5 + "Ab9"
 SECRET = "test-secret-32-chars-exactly!!xx"
 
 PLANTED = {
-    "a session id": [UUID, f"session:{UUID}", f"id={UUID.upper()},"],
+    "a session id": [UUID, f"id={UUID.upper()},", f"\x1b[1m{UUID[:9]}\x1b[0m{UUID[9:]}"],
     "a session id of 256 bits": [TEXT, f'"{TEXT}"', f"session:{TEXT}"],
     "a signed value": [f"sid=abc.{TEXT};"],
     "a value of v2": ["sid=v2p.QUJDREVG; Path=/", "v2i.QUJDREVG", "v2s.QUJDREVG"],
@@ -53,12 +53,13 @@ class TheSearch(unittest.TestCase):
         for code in (0, 7):
             lines = "\n".join(CLEAN)
 
-            ended = searched(f"import sys; print({lines!r}); print('e', file=sys.stderr); sys.exit({code})")
+            program = f"import sys; print({lines!r}); print('e', file=sys.stderr); sys.exit({code})"
+            ended = searched(program)
 
             self.assertEqual(ended.returncode, code)
             self.assertEqual(ended.stdout, lines + "\n")
-            said = f"e\nsearch: {len(CLEAN) + 1} lines searched for secrets, 0 of them events: none shows any\n"
-            self.assertEqual(ended.stderr, said)
+            searched_lines = f"search: {len(CLEAN) + 1} lines searched for secrets, 0 of them events"
+            self.assertEqual(ended.stderr, f"e\n{searched_lines}: none shows any\n")
 
     def test_each_kind_is_named_and_not_shown(self):
         for kind, texts in PLANTED.items():
