@@ -109,7 +109,7 @@ fn a_server_exchanges_its_keys_when_it_is_told_to_and_loses_no_session() {
     let write = |secrets: &str| fs::write(&file, secrets).expect("it is writable");
     write(OLD);
     let Kind::Cgi(mut command) = compiled(Language::C, "c11", "visits_epoll.c") else { return };
-    command.env("SESSION_SECRET_FILE", &file).env("SESSION_SECRET", "is not looked at");
+    command.env("SESSION_SECRET_FILE", &file).env("SESSION_SECRET", "of another");
     let program = Program::new(&redis, Kind::Server(command));
     let visits = |response: &Response| response.data["epoll"].clone();
     let old = program.request("").cookie();
