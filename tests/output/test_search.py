@@ -58,8 +58,8 @@ class TheSearch(unittest.TestCase):
 
             self.assertEqual(ended.returncode, code)
             self.assertEqual(ended.stdout, lines + "\n")
-            searched_lines = f"search: {len(CLEAN) + 1} lines searched for secrets, 0 of them events"
-            self.assertEqual(ended.stderr, f"e\n{searched_lines}: none shows any\n")
+            searched_all = f"search: {len(CLEAN) + 1} lines searched for secrets, 0 of them events"
+            self.assertEqual(ended.stderr, f"e\n{searched_all}: none shows any\n")
 
     def test_each_kind_is_named_and_not_shown(self):
         for kind, texts in PLANTED.items():
