@@ -36,6 +36,8 @@ mod redis;
 mod regenerate;
 mod request;
 mod resume;
+#[cfg(test)]
+mod rivals;
 mod submit;
 pub(crate) mod update;
 
