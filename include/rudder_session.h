@@ -911,6 +911,7 @@ void rsess_config_free(struct rsess_config *config);
  *
  * - `config` is NULL, or came from rsess_config_new and is not yet freed.
  * - `engine_out` and `error_out` are NULL, or valid for writes of one pointer.
+ * - With secretEnv no other thread writes to the environment meanwhile, as setenv does.
  */
 enum rsess_status rsess_engine_new(const struct rsess_config *config,
                                    struct rsess_engine **engine_out,
@@ -927,8 +928,6 @@ enum rsess_status rsess_engine_new(const struct rsess_config *config,
  * What retired secrets have signed is accepted until it expires or until secretUntil, and what is
  * saved is signed with the new one. Each process has keys of its own, and reloads them itself.
  *
- * With secretEnv no other thread may write to the environment meanwhile, as setenv does.
- *
  * Returns:
  * - RSESS_OK
  * - RSESS_ERR_CONFIG_SECRET_UNREADABLE if a secret cannot be read from its file or variable
@@ -940,6 +939,7 @@ enum rsess_status rsess_engine_new(const struct rsess_config *config,
  *
  * - `engine` is NULL, or came from this library and the caller has not yet freed its share.
  * - `error_out` is NULL, or valid for writes of one pointer.
+ * - With secretEnv no other thread writes to the environment meanwhile, as setenv does.
  */
 enum rsess_status rsess_engine_reload(const struct rsess_engine *engine,
                                       struct rsess_error **error_out);

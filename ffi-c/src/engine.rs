@@ -60,6 +60,7 @@ pub struct rsess_engine {
 ///
 /// - `config` is NULL, or came from rsess_config_new and is not yet freed.
 /// - `engine_out` and `error_out` are NULL, or valid for writes of one pointer.
+/// - With secretEnv no other thread writes to the environment meanwhile, as setenv does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rsess_engine_new(
     config: *const rsess_config,
@@ -91,8 +92,6 @@ pub unsafe extern "C" fn rsess_engine_new(
 /// What retired secrets have signed is accepted until it expires or until secretUntil, and what is
 /// saved is signed with the new one. Each process has keys of its own, and reloads them itself.
 ///
-/// With secretEnv no other thread may write to the environment meanwhile, as setenv does.
-///
 /// Returns:
 /// - RSESS_OK
 /// - RSESS_ERR_CONFIG_SECRET_UNREADABLE if a secret cannot be read from its file or variable
@@ -104,6 +103,7 @@ pub unsafe extern "C" fn rsess_engine_new(
 ///
 /// - `engine` is NULL, or came from this library and the caller has not yet freed its share.
 /// - `error_out` is NULL, or valid for writes of one pointer.
+/// - With secretEnv no other thread writes to the environment meanwhile, as setenv does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rsess_engine_reload(
     engine: *const rsess_engine,
