@@ -921,8 +921,8 @@ enum rsess_status rsess_engine_new(const struct rsess_config *config,
  * Reads the secrets anew from their files and environment variables: secretFile, secretEnv.
  *
  * Nothing watches them: a program calls this when it has put another secret in front of a file,
- * or has been told so by a signal. Waits for no other call: those under way go on with the keys
- * that they began with. After an error the keys stay what they were. If neither setting was used
+ * or has been told so by a signal. Waits for other reloads only: calls under way go on with the
+ * keys that they began with. After an error the keys stay what they were. If neither setting was used
  * there is nothing to read, which is no error.
  *
  * What retired secrets have signed is accepted until it expires or until secretUntil, and what is

@@ -11,7 +11,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -24,7 +24,7 @@ use crate::time::UnixMillis;
 /// by themselves.
 ///
 /// `C` is a codec of either format. Good for any number of threads at once: none of them waits
-/// for another, and who reloads waits for nobody.
+/// for another, and who reloads waits for other reloads only.
 ///
 /// ```
 /// use rudder_session::secret::SecretSource;
@@ -54,6 +54,8 @@ pub struct Rotating<C> {
     sources: Vec<SecretSource>,
     make: Box<Make<C>>,
     stages: ArcSwap<Stages<C>>,
+    /// Held from reading to exchanging, or what was read first could come last.
+    reloading: Mutex<()>,
 }
 
 impl<C> Rotating<C> {
@@ -76,17 +78,19 @@ impl<C> Rotating<C> {
             sources: if can_change { sources } else { Vec::new() },
             make: Box::new(make),
             stages: ArcSwap::from_pointee(stages),
+            reloading: Mutex::default(),
         })
     }
 
-    /// Reads all sources anew. Whoever uses a codec meanwhile goes on with the keys that it began
-    /// with.
+    /// Reads all sources anew, after a reload that is under way. Whoever uses a codec meanwhile goes
+    /// on with the keys that it began with.
     ///
     /// # Errors
     ///
     /// Those of [`open`](Self::open). The keys stay what they are then.
     pub fn reload(&self) -> Result<(), ConfigError> {
         if !self.sources.is_empty() {
+            let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
             self.stages.store(Arc::new(Stages::read(&self.sources, &*self.make)?));
         }
         Ok(())
@@ -178,7 +182,6 @@ impl<C> Stages<C> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::{env, fs, thread};
 
@@ -291,5 +294,29 @@ mod tests {
             is_over.store(true, Ordering::Relaxed);
         });
         assert_eq!(*codec.to_sign(), [1000, 1000]);
+    }
+
+    #[test]
+    fn of_two_reloads_at_once_none_reads_before_the_other_is_done() {
+        let overlaps = Arc::new(AtomicBool::new(false));
+        let is_busy = AtomicBool::new(false);
+        let make = {
+            let overlaps = Arc::clone(&overlaps);
+            move |_: &[Secret]| {
+                overlaps.fetch_or(is_busy.swap(true, Ordering::SeqCst), Ordering::SeqCst);
+                thread::yield_now();
+                is_busy.store(false, Ordering::SeqCst);
+                Ok(())
+            }
+        };
+        let codec = Rotating::open(vec![SecretSource::env("CARGO_PKG_NAME")], make).expect("legal");
+
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1000).for_each(|_| codec.reload().expect("it is set")));
+            }
+        });
+
+        assert!(!overlaps.load(Ordering::SeqCst));
     }
 }

@@ -77,7 +77,9 @@ fn text(value: &Value) -> String {
 }
 
 fn judged(rights: &Rights) -> (Finding, String) {
-    let Rights { user, needs_no_password, all_commands, all_names } = rights;
+    let Rights { needs_no_password, all_commands, all_names, .. } = rights;
+    // A server may call its users whatever it likes, and this goes to a terminal.
+    let user = rights.user.escape_debug();
     if *needs_no_password {
         let message = format!("{user} needs no password: whoever reaches the server is any user");
         return (Finding::Doubtful, message);
@@ -109,6 +111,13 @@ mod tests {
         let told = [bulk("flags"), flags, bulk("passwords"), Value::Array(vec![])];
         let told = told.into_iter().chain([bulk("commands"), bulk(commands), bulk("keys"), keys]);
         judged(&read("app".to_owned(), &Value::Array(told.collect())))
+    }
+
+    #[test]
+    fn a_name_reaches_no_terminal_as_it_is() {
+        let rights = read("\u{1b}[2J".to_owned(), &Value::Nil);
+
+        assert_eq!(judged(&rights).1, "\\u{1b}[2J is limited");
     }
 
     #[test]
